@@ -1,0 +1,87 @@
+"""`vfxgan`: the application, and the one place where an error becomes a line and an exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from vfxgan import __version__
+from vfxgan.cli import dataset, export, files, models, render, train
+from vfxgan.errors import VfxganError
+
+app = typer.Typer(
+    help="Train GANs on plates, export them to ONNX, render them to scene-linear EXR: the same bytes every time.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.add_typer(train.app, name="train")
+app.add_typer(dataset.app, name="dataset")
+app.command("export")(export.export)
+app.command("render")(render.render)
+app.command("verify")(files.verify)
+app.command("inspect")(files.inspect)
+app.command("contact-sheet")(files.contact_sheet)
+app.command("models")(models.models)
+app.command("doctor")(models.doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"vfxgan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if debug:
+        os.environ["VFXGAN_DEBUG"] = "1"
+
+
+def main() -> None:
+    """Entry point of the `vfxgan` command; returns by `sys.exit` with the codes of docs/commands.md."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line.
+
+    Returns:
+        0 done, 1 failed, 2 bad usage, 3 some frames failed, 130 interrupted.
+    """
+    # A shell that starts a job in the background may have SIGINT ignored; a render must still stop on it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        outcome = app(args=arguments, prog_name="vfxgan", standalone_mode=False)
+    except VfxganError as error:
+        return _fail(error, str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _fail(error, _usage_line(error.format_message(), arguments), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort) as error:
+        return _fail(error, str(error) or "interrupted", 130)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _usage_line(message: str, arguments: list[str]) -> str:
+    """A `#` that starts a word is a comment to a shell, so an unquoted pattern arrives as nothing at all."""
+    line = " ".join(message.split())
+    if arguments and arguments[-1] in ("--out", "--in"):
+        return f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."
+    return f"{line} See: vfxgan --help"
+
+
+def _fail(error: BaseException, line: str, code: int) -> int:
+    if os.environ.get("VFXGAN_DEBUG"):
+        traceback.print_exception(error)
+    if line:
+        print(f"vfxgan: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    return code

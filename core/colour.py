@@ -1,0 +1,92 @@
+"""The network's signal and scene-linear light: the extended encoding, its inverse, and the stored toe.
+
+Up to 1.0 the encoding is the sRGB curve; above it goes on as a logarithm, with the same slope at the joint; it is
+odd for negatives. So it is invertible for every finite half, and a network that was trained on a peak of 16 spends
+a bit over half of its range on what a monitor can show.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+_A = 0.055
+_LINEAR_LIMIT = 0.0031308
+_ENCODED_LIMIT = 0.04045
+SLOPE_AT_ONE = (1 + _A) / 2.4  # derivative of the sRGB curve at 1.0
+
+
+def encode(linear: Array) -> Array:
+    """Scene-linear light to the extended encoding.
+
+    Args:
+        linear: any shape, float32, finite, unbounded.
+    Returns:
+        Same shape, float32; 0 … 1 for 0 … 1, 1 + s·ln(x) above, odd.
+    Source:
+        IEC 61966-2-1 (sRGB) below 1; docs/decisions/0003-colour.md above.
+    """
+    x = np.abs(linear, dtype=np.float32)
+    low = np.minimum(x, 1)
+    curve = np.where(low <= _LINEAR_LIMIT, low * 12.92, (1 + _A) * np.power(low, np.float32(1 / 2.4)) - _A)
+    curve += np.float32(SLOPE_AT_ONE) * np.log(np.maximum(x, 1))
+    return np.copysign(curve, linear).astype(np.float32, copy=False)
+
+
+def decode(encoded: Array) -> Array:
+    """The extended encoding to scene-linear light: the inverse of `encode`.
+
+    Args:
+        encoded: any shape, float32, finite. Quickest in blocks that fit a core's cache.
+    Returns:
+        Same shape, float32, linear Rec.709 primaries if the encoded signal had them.
+    """
+    # Both pieces of the curve are clipped to their own side of the joint and added: no branch, so it vectorises.
+    e = np.abs(encoded)
+    foot = np.clip(e, 0, _JOINT)
+    foot *= np.float32(1 / 12.92)
+    curve = _power_piece(np.clip(e, _JOINT, 1))
+    curve -= _POWER_AT_JOINT
+    curve += foot
+    if e.size and e.max() > 1:
+        np.clip(e, 1, None, out=e)
+        e -= np.float32(1)
+        e *= np.float32(1 / SLOPE_AT_ONE)
+        curve *= np.exp(e, out=e)
+    return np.copysign(curve, encoded, out=curve)
+
+
+def _power_piece(e: Array) -> Array:
+    """The sRGB curve above its linear foot, in place."""
+    e += np.float32(_A)
+    e *= np.float32(1 / (1 + _A))
+    return np.power(e, np.float32(2.4), out=e)
+
+
+_JOINT = np.float32(_ENCODED_LIMIT)
+# Taken from a whole vector: what is subtracted must be the very number that the vector code yields, or black is not 0.
+_POWER_AT_JOINT: np.float32 = _power_piece(np.full(64, _JOINT, np.float32))[0]
+
+
+def encoded_peak(peak: float) -> float:
+    """The encoded value of scene-linear `peak` (≥ 1): what the top of the network's range stands for."""
+    return 1.0 + SLOPE_AT_ONE * float(np.log(peak))
+
+
+def apply_toe(value: Array, toe: float) -> Array:
+    """Bring the haze around an element to exactly 0.
+
+    Args:
+        value: encoded RGB or linear alpha, any shape, float32.
+        toe: up to here 0, from twice this on unchanged, a smooth step between (C1).
+    """
+    if toe <= 0:
+        return value
+    t = value * np.float32(1 / toe)
+    t -= np.float32(1)
+    np.clip(t, 0, 1, out=t)
+    ease = np.float32(3) - np.float32(2) * t
+    ease *= t
+    ease *= t
+    ease *= value
+    return ease

@@ -1,0 +1,79 @@
+"""Everything that vfxgan raises on purpose.
+
+    VfxganError                 exit code 1
+    ├── UsageError              2   an argument or a combination of arguments is wrong; nothing was started
+    │   └── TargetError         2   the output folder or pattern cannot be used as asked
+    ├── MissingExtraError       1   an optional dependency is not installed
+    ├── ModelError              1   a model or checkpoint file cannot be used
+    ├── DataError               1   a training data set cannot be used
+    ├── ImageError              1   a frame cannot be read
+    │   └── WriteError          1   a frame cannot be written (full disk, permissions)
+    ├── RuntimeFailure          1   an inference runtime cannot be used or failed
+    ├── ParityError             1   an exported artefact differs from the network
+    ├── TrainingError           1   a training run cannot go on
+    ├── VerifyError             1   frames on disk are not what they say
+    └── FramesFailed            3   some frames failed; each was named
+
+A message says what failed, with which value, file or frame, and what to do. The command line prints it as one line.
+"""
+
+
+class VfxganError(Exception):
+    """Base of all errors raised on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(VfxganError):
+    """An argument, or a combination of arguments, is wrong."""
+
+    exit_code = 2
+
+
+class TargetError(UsageError):
+    """The output folder or pattern cannot be used as asked."""
+
+
+class MissingExtraError(VfxganError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{what} is not installed, and {purpose} needs it: pip install 'vfxgan[{extra}]'")
+
+
+class ModelError(VfxganError):
+    """A model or checkpoint file cannot be used."""
+
+
+class DataError(VfxganError):
+    """A training data set cannot be used."""
+
+
+class ImageError(VfxganError):
+    """A frame cannot be read."""
+
+
+class WriteError(ImageError):
+    """A frame cannot be written."""
+
+
+class RuntimeFailure(VfxganError):
+    """An inference runtime cannot be used, or failed."""
+
+
+class ParityError(VfxganError):
+    """An exported artefact differs from the network by more than the tolerance."""
+
+
+class TrainingError(VfxganError):
+    """A training run cannot go on."""
+
+
+class VerifyError(VfxganError):
+    """Frames on disk are not what they say."""
+
+
+class FramesFailed(VfxganError):
+    """Some frames failed; the others are valid."""
+
+    exit_code = 3

@@ -1,0 +1,215 @@
+"""Reading and writing image files, through OpenImageIO: whole or not at all, and the same bytes every time."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio
+from numpy.typing import NDArray
+
+from vfxgan.errors import ImageError, UsageError, WriteError
+
+Pixels = NDArray[Any]  # [H, W, C], float16, float32, uint8 or uint16
+
+FORMAT_OF_EXTENSION = {".exr": "openexr", ".png": "png"}
+EXR_COMPRESSIONS = (
+    "none", "rle", "zip", "zips", "piz", "pxr24", "b44", "b44a", "dwaa", "dwab", "htj2k256", "htj2k32",
+)  # fmt: skip
+# OpenImageIO takes any name and writes zip instead, so the list is checked here.
+LOSSY_COMPRESSIONS = ("pxr24", "b44", "b44a", "dwaa", "dwab")
+LEVELS = {"zip": (1, 9), "zips": (1, 9), "dwaa": (1, 100_000), "dwab": (1, 100_000)}
+
+MAX_IMAGE_MIB = 8192
+MAX_CHANNELS = 1024
+FIXED_DATE = "1970:01:01 00:00:00"  # OpenImageIO stamps the clock unless told otherwise
+REPLACE_TRIES = 20
+
+oiio.attribute("limits:imagesize_MB", MAX_IMAGE_MIB)
+oiio.attribute("limits:channels", MAX_CHANNELS)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded image.
+
+    Attributes:
+        pixels: [H, W, C] in the file's own type.
+        channels: names, in order.
+        attributes: the header, as OpenImageIO names it.
+    """
+
+    pixels: Pixels
+    channels: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def use_threads(count: int) -> None:
+    """How many threads OpenImageIO may use inside one read or write; frames are parallel outside, so 1 is fastest."""
+    oiio.attribute("threads", count)
+    oiio.attribute("exr_threads", count)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header of a file, without its pixels.
+
+    Raises:
+        ImageError: missing, or not an image.
+    """
+    source = _open(path)
+    try:
+        return _attributes(source.spec())
+    finally:
+        source.close()
+
+
+def read_picture(path: Path) -> Picture:
+    """Decode a whole image in its own type; alpha of a PNG comes as stored.
+
+    Raises:
+        ImageError: missing, not an image, too large, or cut short.
+    """
+    source = _open(path)
+    try:
+        spec = source.spec()
+        pixels = source.read_image(0, 0, 0, spec.nchannels, spec.format)
+        trouble = source.geterror() or oiio.geterror()
+        if pixels is None or trouble:
+            raise ImageError(f"{path}: cut short or damaged ({_one_line(trouble) or 'no pixels'}); replace the file")
+        return Picture(np.asarray(pixels), tuple(spec.channelnames), _attributes(spec))
+    finally:
+        source.close()
+
+
+def _open(path: Path) -> Any:
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file")
+    wanted = oiio.ImageSpec()
+    wanted.attribute("oiio:UnassociatedAlpha", 1)  # never let it multiply encoded values by alpha
+    source = oiio.ImageInput.open(str(path), wanted)
+    if source is None:
+        raise ImageError(f"{path}: cannot be read as an image ({_one_line(oiio.geterror())})")
+    return source
+
+
+def _attributes(spec: Any) -> dict[str, Any]:
+    return {item.name: item.value for item in spec.extra_attribs}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def pixel_digest(pixels: Pixels, channels: tuple[str, ...]) -> str:
+    """SHA-256 over type, shape, channel names and values, as they decode."""
+    digest = hashlib.sha256(f"{pixels.dtype.str}{pixels.shape}{','.join(channels)}".encode())
+    digest.update(np.ascontiguousarray(pixels))
+    return digest.hexdigest()
+
+
+def check_compression(name: str) -> str:
+    """Accept `zips`, `zip:4`, `dwaa:45`, …; refuse what OpenImageIO would silently turn into zip.
+
+    Raises:
+        UsageError: an unknown name, or a level that it does not take.
+    """
+    kind, _, level = name.partition(":")
+    if kind not in EXR_COMPRESSIONS:
+        raise UsageError(f"--compression {name!r} is unknown; use one of {' '.join(EXR_COMPRESSIONS)}")
+    if level:
+        low, high = LEVELS.get(kind, (1, 0))
+        if not level.isdecimal() or not low <= int(level) <= high:
+            takes = f"takes a level of {low} to {high}" if high else "takes no level"
+            raise UsageError(f"--compression {name!r}: {kind} {takes}")
+    return name
+
+
+def write_picture(path: Path, picture: Picture, *, before_replace: Any = None) -> None:
+    """Write a picture beside its target, check it, then put it in place in one step.
+
+    Args:
+        path: .exr or .png; replaced if it exists.
+        picture: pixels in the type to be stored; `attributes` go into the header as they are.
+        before_replace: called with the temporary's path once it is complete; may raise to give up.
+    Raises:
+        WriteError: full disk, permissions, or anything else that OpenImageIO reports. Nothing is left behind.
+    """
+    token = secrets.token_hex(8)
+    temporary = path.with_name(f".{path.stem}.{token}.tmp{path.suffix}")
+    try:
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        _encode(temporary, path, picture)
+        _check_complete(temporary, path)
+        if before_replace is not None:
+            before_replace(temporary)
+        _replace(temporary, path)
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written ({error.strerror or error}); check space and permissions") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _encode(temporary: Path, path: Path, picture: Picture) -> None:
+    pixels = np.ascontiguousarray(picture.pixels)
+    height, width, count = pixels.shape
+    spec = oiio.ImageSpec(width, height, count, oiio.TypeDesc(_TYPE_NAMES[pixels.dtype.name]))
+    spec.channelnames = picture.channels
+    spec.attribute("DateTime", FIXED_DATE)
+    for name, value in picture.attributes.items():
+        if isinstance(value, tuple):
+            spec.attribute(name, oiio.TypeDesc(f"float[{len(value)}]"), value)
+        else:
+            spec.attribute(name, value)
+    target = oiio.ImageOutput.create(FORMAT_OF_EXTENSION[path.suffix.lower()])
+    if target is None:
+        raise WriteError(f"{path}: OpenImageIO has no writer for {path.suffix}; ({_one_line(oiio.geterror())})")
+    opened = target.open(str(temporary), spec)
+    written = bool(opened) and target.write_image(pixels)
+    trouble = target.geterror()
+    closed = target.close()  # True even after failed writes, so the three before it count as well
+    trouble = trouble or target.geterror() or oiio.geterror()
+    if trouble or not (opened and written and closed):
+        raise WriteError(
+            f"{path}: cannot be written ({_one_line(trouble) or 'unknown reason'}); check space and permissions"
+        )
+
+
+_TYPE_NAMES = {"float16": "half", "float32": "float", "uint8": "uint8", "uint16": "uint16"}
+_PNG_END = bytes.fromhex("0000000049454e44ae426082")
+
+
+def _check_complete(temporary: Path, path: Path) -> None:
+    """A full disk shows in the size or in the last line, whatever the library said."""
+    if path.suffix.lower() == ".png":
+        with temporary.open("rb") as file:
+            file.seek(-min(len(_PNG_END), temporary.stat().st_size), os.SEEK_END)
+            complete = file.read() == _PNG_END
+    else:
+        source = oiio.ImageInput.open(str(temporary))
+        complete = source is not None
+        if source is not None:
+            last = source.spec().y + source.spec().height - 1
+            complete = source.read_scanlines(last, last + 1, 0, 0, source.spec().nchannels, "half") is not None
+            source.close()
+        oiio.geterror()  # read and thus cleared
+    if not complete:
+        raise WriteError(f"{path}: came out incomplete; check the space left on the disk")
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """`os.replace`, retried while another program (a viewer on Windows) holds the target."""
+    for attempt in range(REPLACE_TRIES):
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            if os.name != "nt" or attempt == REPLACE_TRIES - 1:
+                raise
+            time.sleep(0.05 * (attempt + 1))

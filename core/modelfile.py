@@ -1,0 +1,183 @@
+"""Finding a model file, and what it says about itself; needs neither onnx nor a runtime."""
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from vfxgan.errors import ModelError, UsageError
+from vfxgan.onnx_metadata import MalformedProtobuf, OnnxMetadata, read_onnx_metadata
+from vfxgan.spec import METADATA_KEY, ModelSpec, parse_spec
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+MODEL_VARIABLE = "VFXGAN_MODEL"
+SETTINGS_FILE = "vfxgan.toml"
+DEFAULT_MODEL = "elements"
+MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit
+
+# First bytes of things that people pass by mistake.
+_SIGNATURES = (
+    (b"\x89PNG", "a PNG picture"),
+    (b"v/1\x01", "an EXR picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"ptrt", "a TensorRT engine"),
+    (b"ftrt", "a TensorRT engine"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the model itself: run git lfs pull"),
+)
+_CHECKPOINT_SIGNATURES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04")
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file that was read and understood.
+
+    Attributes:
+        sha256: of the file's bytes, hexadecimal.
+        opset: of ONNX's default domain.
+    """
+
+    path: Path
+    sha256: str
+    spec: ModelSpec
+    opset: int
+    size_bytes: int
+
+    def read(self) -> bytes:
+        """The bytes that `sha256` stands for.
+
+        Raises:
+            ModelError: the file changed since it was first read.
+        """
+        data = _read(self.path)
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise ModelError(f"{self.path}: changed while it was being used; start again")
+        return data
+
+
+def find_model(argument: str | None) -> Path:
+    """Which model a command means: the argument, else $VFXGAN_MODEL, else vfxgan.toml, else the packaged one.
+
+    Args:
+        argument: a path, or the name of a packaged model.
+    Raises:
+        ModelError: nothing there.
+        UsageError: vfxgan.toml cannot be read.
+    """
+    if argument:
+        return _named(argument, "")
+    from_environment = os.environ.get(MODEL_VARIABLE)
+    if from_environment:
+        return _named(from_environment, f" (from ${MODEL_VARIABLE})")
+    settings = find_settings()
+    if settings is not None:
+        model = _model_of_settings(settings)
+        if model is not None:
+            return model
+    default = packaged_models().get(DEFAULT_MODEL)
+    if default is None:
+        raise ModelError(
+            f"no model given, and this installation holds no packaged model {DEFAULT_MODEL!r}; "
+            "name one: vfxgan render MODEL.onnx …"
+        )
+    return default
+
+
+def packaged_models() -> dict[str, Path]:
+    """The models inside the package, by name."""
+    folder = Path(str(resources.files("vfxgan.models")))
+    return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+
+
+def find_settings() -> Path | None:
+    """`vfxgan.toml` in the working folder or the nearest one above."""
+    here = Path.cwd()
+    return next((folder / SETTINGS_FILE for folder in (here, *here.parents) if (folder / SETTINGS_FILE).is_file()), None)
+
+
+def _model_of_settings(settings: Path) -> Path | None:
+    try:
+        keys: dict[str, Any] = tomllib.loads(settings.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{settings}: cannot be read ({error}); correct it or remove it") from error
+    unknown = sorted(set(keys) - {"model"})
+    if unknown:
+        raise UsageError(f'{settings}: unknown key {unknown[0]!r}; the one key is model = "path"')
+    model = keys.get("model")
+    if model is None:
+        return None
+    if not isinstance(model, str):
+        raise UsageError(f'{settings}: model is {model!r}, not text; write model = "path"')
+    return _named(model, f" (from {settings})", beside=settings.parent)
+
+
+def _named(text: str, origin: str, beside: Path = Path()) -> Path:
+    packaged = packaged_models()
+    if text in packaged and not (beside / text).is_file():
+        return packaged[text]
+    path = beside / Path(text).expanduser()
+    if path.is_dir():
+        raise ModelError(f"{path}{origin}: is a folder; name the .onnx file in it")
+    if not path.is_file():
+        known = f"; packaged models: {', '.join(packaged)}" if packaged else ""
+        raise ModelError(f"{path}{origin}: no such model file{known or '; check the path'}")
+    return path
+
+
+def read_model(path: Path) -> ModelFile:
+    """Read a model file's spec and digest.
+
+    Raises:
+        ModelError: missing, empty, cut short, not ONNX, weights outside the file, no spec, or a newer spec.
+    """
+    data = _read(path)
+    metadata = _metadata(data, path)
+    text = metadata.properties.get(METADATA_KEY)
+    if text is None:
+        raise ModelError(f"{path}: is ONNX, but holds no vfxgan spec; write it with: vfxgan export CHECKPOINT")
+    spec = parse_spec(text, str(path))
+    return ModelFile(path, hashlib.sha256(data).hexdigest(), spec, metadata.opset, len(data))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_MODEL_BYTES:
+            raise ModelError(f"{path}: {size >> 20} MiB is more than an ONNX file can hold (2048)")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such model file; check the path") from error
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _metadata(data: bytes, path: Path) -> OnnxMetadata:
+    if not data:
+        raise ModelError(f"{path}: is empty; copy or export it again")
+    _refuse_other_files(data, path)
+    try:
+        metadata = read_onnx_metadata(data)
+    except MalformedProtobuf as error:
+        raise ModelError(f"{path}: is not an ONNX file, or is cut short ({error}); copy or export it again") from error
+    if not metadata.has_graph or not metadata.ir_version:
+        raise ModelError(f"{path}: is not an ONNX file, or is cut short (no graph in it); copy or export it again")
+    if metadata.external:
+        raise ModelError(
+            f"{path}: keeps its weights in another file ({metadata.external[0]}); export it with the weights inside"
+        )
+    return metadata
+
+
+def _refuse_other_files(data: bytes, path: Path) -> None:
+    what = next((name for signature, name in _SIGNATURES if data.startswith(signature)), None)
+    if what:
+        raise ModelError(f"{path}: is {what}; name a model that vfxgan export wrote (.onnx)")
+    is_safetensors = data[8:10] == b'{"' and int.from_bytes(data[:8], "little") < len(data)
+    if data.startswith(_CHECKPOINT_SIGNATURES) or is_safetensors:
+        raise ModelError(f"{path}: is a PyTorch checkpoint; run vfxgan export on it first")

@@ -1,0 +1,161 @@
+"""Reading an ONNX file's metadata without the onnx package: a bounded walk over the protobuf's fields.
+
+Only what names the model is read; weights are skipped by length. Nothing here trusts a length before it was checked
+against the bytes that are there, so a hostile file costs an error and no memory.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_DEPTH = 8  # graphs inside of If and Loop
+MAX_METADATA_BYTES = 1 << 20
+
+# Field numbers of onnx.proto3 (stable by protobuf's rules).
+_MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA = 1, 7, 8, 14
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
+_NODE_ATTRIBUTE, _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 5, 5, 6
+_TENSOR_NAME, _TENSOR_LOCATION, _EXTERNAL = 8, 14, 1
+
+Field = tuple[int, int | memoryview]  # number, and a varint or the bytes of a length-delimited field
+
+
+class MalformedProtobuf(ValueError):
+    """The bytes are not a protobuf message, or end inside one."""
+
+
+@dataclass(frozen=True)
+class OnnxMetadata:
+    """What the head and tail of the file say.
+
+    Attributes:
+        ir_version: 0 where absent.
+        has_graph: False for a protobuf that is no model.
+        opset: of the default domain, 0 where absent.
+        properties: `metadata_props`.
+        external: names of tensors whose data lies in another file.
+    """
+
+    ir_version: int
+    has_graph: bool
+    opset: int
+    properties: dict[str, str]
+    external: tuple[str, ...]
+
+
+def read_onnx_metadata(data: bytes) -> OnnxMetadata:
+    """Walk a ModelProto.
+
+    Raises:
+        MalformedProtobuf: cut short, or no protobuf at all.
+    """
+    ir_version, opset, has_graph = 0, 0, False
+    properties: dict[str, str] = {}
+    external: list[str] = []
+    for number, value in _fields(memoryview(data)):
+        if number == _MODEL_IR_VERSION and isinstance(value, int):
+            ir_version = value
+        elif number == _MODEL_OPSET:
+            opset = max(opset, _opset_version(_message(value)))
+        elif number == _MODEL_METADATA:
+            properties.update(_entry(_message(value)))
+        elif number == _MODEL_GRAPH:
+            has_graph = True
+            external += _external_tensors(_message(value), MAX_DEPTH)
+    return OnnxMetadata(ir_version, has_graph, opset, properties, tuple(external))
+
+
+def _fields(data: memoryview) -> Iterator[Field]:
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        number, wire = key >> 3, key & 7
+        if number == 0:
+            raise MalformedProtobuf(f"field number 0 at byte {at}")
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield number, value
+            continue
+        if wire == 2:
+            length, at = _varint(data, at)
+        elif wire in (1, 5):
+            length = 8 if wire == 1 else 4
+        else:
+            raise MalformedProtobuf(f"wire type {wire} at byte {at}")
+        if length > len(data) - at:
+            raise MalformedProtobuf(f"a field of {length} bytes at byte {at}, but {len(data) - at} are left")
+        yield number, data[at : at + length]
+        at += length
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            raise MalformedProtobuf("ends inside a number")
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+    raise MalformedProtobuf(f"a number of more than ten bytes at byte {at}")
+
+
+def _message(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise MalformedProtobuf("a number where a message belongs")
+    return value
+
+
+def _text(value: int | memoryview) -> str:
+    raw = _message(value)
+    if len(raw) > MAX_METADATA_BYTES:
+        raise MalformedProtobuf(f"metadata of {len(raw)} bytes")
+    return bytes(raw).decode("utf-8", errors="replace")
+
+
+def _entry(data: memoryview) -> dict[str, str]:
+    fields = {number: value for number, value in _fields(data) if number in (1, 2)}
+    return {_text(fields[1]): _text(fields[2])} if {1, 2} <= fields.keys() else {}
+
+
+def _opset_version(data: memoryview) -> int:
+    fields = dict(_fields(data))
+    domain, version = fields.get(1, memoryview(b"")), fields.get(2, 0)
+    default_domain = isinstance(domain, memoryview) and bytes(domain[:8]) in (b"", b"ai.onnx")
+    return version if default_domain and isinstance(version, int) else 0
+
+
+def _external_tensors(graph: memoryview, depth: int) -> list[str]:
+    if depth == 0:
+        raise MalformedProtobuf(f"graphs nested deeper than {MAX_DEPTH}")
+    found: list[str] = []
+    for number, value in _fields(graph):
+        if number == _GRAPH_INITIALIZER:
+            found += _if_external(_message(value))
+        elif number == _GRAPH_SPARSE:
+            for part, tensor in _fields(_message(value)):
+                found += _if_external(_message(tensor)) if part in (1, 2) else []
+        elif number == _GRAPH_NODE:
+            for part, attribute in _fields(_message(value)):
+                found += _external_in_attribute(_message(attribute), depth) if part == _NODE_ATTRIBUTE else []
+    return found
+
+
+def _external_in_attribute(attribute: memoryview, depth: int) -> list[str]:
+    found: list[str] = []
+    for number, value in _fields(attribute):
+        if number == _ATTRIBUTE_TENSOR:
+            found += _if_external(_message(value))
+        elif number == _ATTRIBUTE_GRAPH:
+            found += _external_tensors(_message(value), depth - 1)
+    return found
+
+
+def _if_external(tensor: memoryview) -> list[str]:
+    name, external = "", False
+    for number, value in _fields(tensor):
+        if number == _TENSOR_NAME:
+            name = _text(value)
+        elif number == _TENSOR_LOCATION:
+            external = value == _EXTERNAL
+    return [name or "(unnamed)"] if external else []

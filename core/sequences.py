@@ -1,0 +1,91 @@
+"""Frame sequences on disk: patterns such as `shot010/####.exr`, through fileseq."""
+
+import string
+from dataclasses import dataclass
+from pathlib import Path
+
+import fileseq
+
+from vfxgan.errors import UsageError
+from vfxgan.images import FORMAT_OF_EXTENSION
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Where frames go.
+
+    Attributes:
+        text: as the user wrote it.
+        padding: digits a frame number is padded to; 0 where the pattern names one single file.
+    """
+
+    text: str
+    padding: int
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.text).parent
+
+    @property
+    def extension(self) -> str:
+        return Path(self.text).suffix.lower()
+
+    def path(self, frame: int) -> Path:
+        """The file of one frame; negative numbers keep their sign before the padding."""
+        if not self.padding:
+            return Path(self.text)
+        return Path(_sequence(self.text).frame(frame))
+
+
+def _sequence(text: str) -> fileseq.FileSequence:
+    # fileseq reads #### as sixteen digits unless told that one # is one digit.
+    return fileseq.FileSequence(text, pad_style=fileseq.PAD_STYLE_HASH1)
+
+
+def parse_pattern(text: str, frames: int) -> Pattern:
+    """Check an output pattern before anything is started.
+
+    Args:
+        text: `####`, `%04d`, `@@@@` and `$F4` are the same.
+        frames: how many frames will be written; several need padding.
+    Raises:
+        UsageError: unknown extension, no padding for several frames, or not a pattern.
+    """
+    path = Path(text)
+    if path.suffix.lower() not in FORMAT_OF_EXTENSION:
+        known = " or ".join(FORMAT_OF_EXTENSION)
+        raise UsageError(f"--out {text!r}: unknown extension {path.suffix!r}; write {known}")
+    if set("#@%$") & set(str(path.parent)):
+        raise UsageError(f"--out {text!r}: the padding belongs in the file name, not in the folder")
+    if not set("#@%$") & set(path.name):
+        if frames > 1:
+            example = path.with_name(f"{path.stem}.####{path.suffix}")
+            raise UsageError(f"--out {text!r} names one file, but there are {frames} frames; write '{example}' (quoted)")
+        return Pattern(text, 0)
+    try:
+        sequence = _sequence(text)
+    except fileseq.FileSeqException as error:
+        raise UsageError(f"--out {text!r} is not a sequence pattern ({error}); write 'shot010/####.exr'") from error
+    padding = sequence.zfill()
+    if padding <= 0 or any(mark in sequence.basename() + sequence.extension() for mark in "#@%$"):
+        raise UsageError(f"--out {text!r} has padding in two places or none; write 'shot010/####.exr'")
+    return Pattern(text, padding)
+
+
+def frames_on_disk(pattern: Pattern) -> dict[int, Path]:
+    """The frames that match the pattern and exist, by number. Hidden files (temporaries) are none."""
+    if not pattern.folder.is_dir():
+        return {}
+    if not pattern.padding:
+        return {0: Path(pattern.text)} if Path(pattern.text).is_file() else {}
+    sequence = _sequence(pattern.text)
+    head, tail = Path(sequence.dirname() + sequence.basename() + "x").name[:-1], sequence.extension()
+    found = {}
+    for path in pattern.folder.iterdir():
+        middle = path.name[len(head) : len(path.name) - len(tail)]
+        digits = middle.removeprefix("-")
+        if path.name != f"{head}{middle}{tail}" or not digits or set(digits) - set(string.digits):
+            continue
+        if pattern.path(int(middle)).name == path.name:
+            found[int(middle)] = path
+    return dict(sorted(found.items()))

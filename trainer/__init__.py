@@ -1,0 +1,1 @@
+"""Training: data, networks, losses, the loop, checkpoints. Needs the `train` extra (torch)."""

@@ -1,0 +1,107 @@
+"""Checkpoints: written whole or not at all, holding tensors and plain types only."""
+
+import os
+import pickle
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vfxgan.errors import ModelError, WriteError
+from vfxgan.spec import ModelSpec, parse_spec
+
+FORMAT = "vfxgan-checkpoint-1"
+MAX_CHECKPOINT_MIB = 8192
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One moment of a run.
+
+    Attributes:
+        spec: of the averaged generator.
+        options: what the run was asked for, plain types.
+        average: state dict of the averaged (EMA) generator: what is exported.
+        networks, optimizers: state dicts by network name, to go on training.
+    """
+
+    spec: ModelSpec
+    options: dict[str, Any]
+    iteration: int
+    average: dict[str, Any]
+    networks: dict[str, dict[str, Any]]
+    optimizers: dict[str, dict[str, Any]]
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write beside the target, flush to the disk, then replace.
+
+    Raises:
+        WriteError: full disk or no permission; the checkpoint that was there stays.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    body = {
+        "format": FORMAT,
+        "spec": checkpoint.spec.to_json(),
+        "options": checkpoint.options,
+        "iteration": checkpoint.iteration,
+        "average": checkpoint.average,
+        "networks": checkpoint.networks,
+        "optimizers": checkpoint.optimizers,
+    }
+    try:
+        with temporary.open("xb") as file:
+            torch.save(body, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
+        raise WriteError(f"{path}: checkpoint cannot be written ({error}); check space and permissions") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint of ours; no code in it is ever run.
+
+    Raises:
+        ModelError: missing, damaged, a pickle with code in it, or not of ours.
+    """
+    body = load_tensors(path)
+    if body.get("format") != FORMAT:
+        held = ", ".join(sorted(map(str, body))[:4])
+        raise ModelError(f"{path}: not a vfxgan checkpoint (it holds: {held} …); train one with: vfxgan train")
+    wanted = {"spec": str, "options": dict, "iteration": int, "average": dict, "networks": dict, "optimizers": dict}
+    for key, kind in wanted.items():
+        if not isinstance(body.get(key), kind):
+            raise ModelError(f"{path}: damaged, its {key!r} is missing or no {kind.__name__}; use an earlier checkpoint")
+    fields = {key: body[key] for key in wanted if key != "spec"}
+    return Checkpoint(spec=parse_spec(body["spec"], str(path)), **fields)
+
+
+def load_tensors(path: Path) -> dict[str, Any]:
+    """`torch.load` of a file that may be hostile: tensors and plain types, on the CPU.
+
+    Raises:
+        ModelError: missing, too large, damaged, or it would have to run code.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such checkpoint; give the .pt that vfxgan train wrote")
+    if path.stat().st_size > MAX_CHECKPOINT_MIB << 20:
+        raise ModelError(f"{path}: larger than {MAX_CHECKPOINT_MIB} MiB; not read")
+    try:
+        body = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
+            raise ModelError(
+                f"{path}: this pickle would run code when loaded, so it was not loaded; ask for a plain state_dict "
+                "or .safetensors"
+            ) from error
+        raise ModelError(f"{path}: not a PyTorch checkpoint, or cut short; get the file again") from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise ModelError(f"{path}: not a PyTorch checkpoint, or cut short; get the file again") from error
+    if not isinstance(body, dict):
+        raise ModelError(f"{path}: holds a {type(body).__name__}, not a checkpoint; give the .pt of vfxgan train")
+    return body

@@ -1,0 +1,27 @@
+"""Architectures by the name that stands in ModelSpec. One network per file."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from vfxgan.errors import ModelError
+from vfxgan.spec import ModelSpec
+from vfxgan.trainer.networks.dcgan import DcganGenerator
+
+GENERATORS: dict[str, Callable[..., nn.Module]] = {
+    "dcgan": DcganGenerator,
+}
+
+
+def build_generator(spec: ModelSpec) -> nn.Module:
+    """The network that a spec describes, untrained.
+
+    Raises:
+        ModelError: an unknown architecture, or arguments that it does not take.
+    """
+    if spec.architecture not in GENERATORS:
+        raise ModelError(f"{spec.name}: unknown architecture {spec.architecture!r}; known: {', '.join(GENERATORS)}")
+    try:
+        return GENERATORS[spec.architecture](**spec.arguments)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{spec.name}: {spec.architecture} cannot be built from its arguments: {error}") from error

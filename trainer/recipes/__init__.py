@@ -1,0 +1,8 @@
+"""Families of models by the name of their `vfxgan train` command. One recipe per file."""
+
+from vfxgan.trainer.recipes.base import Recipe
+from vfxgan.trainer.recipes.dcgan import DcganRecipe
+
+RECIPES: dict[str, type[Recipe]] = {
+    "dcgan": DcganRecipe,
+}
