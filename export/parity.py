@@ -48,12 +48,11 @@ def check_parity(network: nn.Module, onnx_bytes: bytes, spec: ModelSpec, toleran
     width = spec.value_range[1] - spec.value_range[0]
     if not found.max_abs_error <= tolerance * width:
         raise ParityError(
-            f"{spec.name}: the file differs from the network by {found.max_abs_error:.3g} (PSNR {found.psnr_db:.1f} dB) "
-            f"at seed {found.worst_seed}; allowed is {tolerance * width:.3g}, or more with --tolerance"
+            f"{spec.name}: the file differs from the network by {found.max_abs_error:.3g} "
+            f"(PSNR {found.psnr_db:.1f} dB) at seed {found.worst_seed}; allowed is {tolerance * width:.3g}, "
+            "or more with --tolerance"
         )
-    return Parity(
-        runtime=runtime, seeds=len(SEEDS), max_abs_error=found.max_abs_error, psnr_db=round(found.psnr_db, 2)
-    )
+    return Parity(runtime=runtime, seeds=len(SEEDS), max_abs_error=found.max_abs_error, psnr_db=round(found.psnr_db, 2))
 
 
 @torch.no_grad()

@@ -21,7 +21,8 @@ class Average:
     def update(self, network: nn.Module, iteration: int) -> None:
         """Move towards `network`; early on the decay is lower, so that the random start is forgotten."""
         decay = min(self.decay, (1 + iteration) / (10 + iteration))
-        mine, theirs = list(self.network.parameters()), [p.detach() for p in network.parameters()]
+        mine = [p.detach() for p in self.network.parameters()]  # views: the update lands in the network
+        theirs = [p.detach() for p in network.parameters()]
         torch._foreach_lerp_(mine, theirs, 1 - decay)
         for buffer, source in zip(self.network.buffers(), network.buffers(), strict=True):
             buffer.copy_(source)

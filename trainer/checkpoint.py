@@ -76,7 +76,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     wanted = {"spec": str, "options": dict, "iteration": int, "average": dict, "networks": dict, "optimizers": dict}
     for key, kind in wanted.items():
         if not isinstance(body.get(key), kind):
-            raise ModelError(f"{path}: damaged, its {key!r} is missing or no {kind.__name__}; use an earlier checkpoint")
+            raise ModelError(
+                f"{path}: damaged, its {key!r} is missing or no {kind.__name__}; use an earlier checkpoint"
+            )
     fields = {key: body[key] for key in wanted if key != "spec"}
     return Checkpoint(spec=parse_spec(body["spec"], str(path)), **fields)
 

@@ -1,8 +1,9 @@
 """Procedural smoke and fire elements: the training set of the small puff generator.
 
-Every picture is one field of "thickness" (a soft dome, pushed about by fractal noise) cut at zero, so that alpha is exactly 0 outside the puff.
-Smoke lights that field as a relief; fire reads it as a temperature. Positions run over -1…1 (y down) and frequencies are in cycles per picture,
-so that every size gives the same kind of picture; only the finest detail depends on `size`.
+Every picture is one field of "thickness" (a soft dome, pushed about by fractal noise) cut at zero, so that alpha is
+exactly 0 outside the puff. Smoke lights that field as a relief; fire reads it as a temperature. Positions run over
+-1…1 (y down) and frequencies are in cycles per picture, so that every size gives the same kind of picture; only the
+finest detail depends on `size`.
 
 Noise here is band-limited on purpose: a small GAN cannot learn single-pixel speckle, and spends its capacity trying.
 """
@@ -40,14 +41,24 @@ class Puff:
     def smoke(cls, rng: np.random.RandomState) -> Puff:
         radius, stretch = rng.uniform(0.5, 0.88), np.exp(rng.normal(0.0, 0.22))
         x, y = np.clip(rng.normal((0.0, 0.04), 0.1), -0.25, 0.25)
-        turn, lean, swirl, warp = rng.uniform(-1.2, 1.2), rng.normal(0.0, 0.2), rng.normal(0.0, 0.9), rng.uniform(0.05, 0.14)
+        turn, lean, swirl, warp = (
+            rng.uniform(-1.2, 1.2),
+            rng.normal(0.0, 0.2),
+            rng.normal(0.0, 0.9),
+            rng.uniform(0.05, 0.14),
+        )
         return cls(float(x), float(y), radius / stretch, radius * stretch, turn, lean, swirl, warp)
 
     @classmethod
     def fire(cls, rng: np.random.RandomState) -> Puff:
         radius, stretch = rng.uniform(0.46, 0.74), rng.uniform(0.95, 1.6) ** 0.5
         x, y = float(np.clip(rng.normal(0.0, 0.11), -0.28, 0.28)), rng.uniform(0.15, 0.42)
-        turn, lean, swirl, warp = rng.normal(0.0, 0.15), rng.normal(0.0, 0.22), rng.normal(0.0, 0.35), rng.uniform(0.06, 0.14)
+        turn, lean, swirl, warp = (
+            rng.normal(0.0, 0.15),
+            rng.normal(0.0, 0.22),
+            rng.normal(0.0, 0.35),
+            rng.uniform(0.06, 0.14),
+        )
         return cls(x, y, radius / stretch, radius * stretch, turn, lean, swirl, warp)
 
 
@@ -59,8 +70,9 @@ def element(seed: int, index: int, size: int) -> NDArray[np.float32]:
         index: of the element in the set, 0…2³²-1.
         size: S, pixels per side; 64 or more.
     Returns:
-        [S, S, 4] float32 premultiplied RGBA over black, scene-linear, linear Rec.709 primaries. Alpha is 0…1 and exactly 0 outside the puff and in
-        the outermost 2 px. Smoke has RGB <= alpha; fire emits, and peaks between 8 and 16.
+        [S, S, 4] float32 premultiplied RGBA over black, scene-linear, linear Rec.709 primaries. Alpha is 0…1 and
+        exactly 0 outside the puff and in the outermost 2 px. Smoke has RGB <= alpha; fire emits, and peaks between
+        8 and 16.
     """
     rng = np.random.RandomState([seed, index])
     draw = rng.uniform()
@@ -116,10 +128,14 @@ def _fire(rng: np.random.RandomState, puff: Puff, size: int) -> NDArray[np.float
     heat = 1 - np.exp(-1.5 * heat)
     heat /= heat.max()
 
-    # Squared: a thin flame shines more than it hides, and leaves no dark rim over a bright plate. expm1, so that alpha is 0 only where light is.
+    # Squared: a thin flame shines more than it hides, and leaves no dark rim over a bright plate. expm1, so that
+    # alpha is 0 only where light is.
     alpha = -opacity * np.expm1(-3.5 * heat**2)
     kelvin = 1050.0 + (hottest_kelvin - 1050.0) * heat**1.2
-    rgb = np.stack([np.interp(kelvin, TABLE_KELVIN, channel) for channel in BLACK_BODY.T], axis=-1) * (heat**steepness)[..., None]
+    rgb = (
+        np.stack([np.interp(kelvin, TABLE_KELVIN, channel) for channel in BLACK_BODY.T], axis=-1)
+        * (heat**steepness)[..., None]
+    )
     return _rgba(rgb * (peak / rgb.max()), alpha)
 
 
@@ -157,12 +173,18 @@ def _band(rng: np.random.RandomState, size: int, cycles: float, stretch: float =
 
 
 def _cycles(size: int, stretch: float) -> NDArray[np.float64]:
-    return np.asarray(np.hypot(np.fft.rfftfreq(size, 1 / size)[None], stretch * np.fft.fftfreq(size, 1 / size)[:, None]))
+    return np.asarray(
+        np.hypot(np.fft.rfftfreq(size, 1 / size)[None], stretch * np.fft.fftfreq(size, 1 / size)[:, None])
+    )
 
 
 def _noise(rng: np.random.RandomState, size: int, amplitude: NDArray[np.float64]) -> Field:
     # 0.16 cycles per pixel: at Nyquist, 0.5, nothing is left.
-    spectrum = np.fft.rfft2(rng.standard_normal((size, size))) * amplitude * np.exp(-((_cycles(size, 1.0) / (0.16 * size)) ** 2))
+    spectrum = (
+        np.fft.rfft2(rng.standard_normal((size, size)))
+        * amplitude
+        * np.exp(-((_cycles(size, 1.0) / (0.16 * size)) ** 2))
+    )
     noise = np.fft.irfft2(spectrum, s=(size, size))
     return np.asarray((noise - noise.mean()) / noise.std(), dtype=np.float32)
 
@@ -190,7 +212,8 @@ def _cells(rng: np.random.RandomState, cells: int, u: Field, v: Field) -> Field:
     """Round lumps, about `cells` across the picture: 0 on average, highest at each lump's middle, creased between.
 
     Source:
-        Worley 1996, "A cellular texture basis function", SIGGRAPH; the nearest point is taken by a soft minimum, so that creases have a width.
+        Worley 1996, "A cellular texture basis function", SIGGRAPH; the nearest point is taken by a soft minimum, so
+        that creases have a width.
     """
     jitter = rng.uniform(0.1, 0.9, (2, cells * cells)).astype(np.float32)
     column, row = (u + 1) * np.float32(cells / 2), (v + 1) * np.float32(cells / 2)
@@ -230,14 +253,17 @@ def _relief_light(relief: Field, density: Field, light: NDArray[np.float64], sha
     x, y, z = light / np.linalg.norm(light)
     facing = (z - x * slope_x - y * slope_y) / np.sqrt(1 + slope_x**2 + slope_y**2)
     above = np.cumsum(density, axis=0) * pixel
-    return np.asarray((0.16 + 0.84 * np.clip(0.52 + 0.52 * facing, 0, 1) ** 1.7) * np.exp(-shadow * above), dtype=np.float32)
+    return np.asarray(
+        (0.16 + 0.84 * np.clip(0.52 + 0.52 * facing, 0, 1) ** 1.7) * np.exp(-shadow * above), dtype=np.float32
+    )
 
 
 def _black_body_table() -> NDArray[np.float64]:
     """Linear Rec.709 colour of a black body at each of TABLE_KELVIN, largest channel 1; [K, 3].
 
     Source:
-        Planck's law; CIE 1931 observer by the fit of Wyman, Sloan and Shirley 2013, JCGT 2(2), §2.2; matrix of ITU-R BT.709 (D65).
+        Planck's law; CIE 1931 observer by the fit of Wyman, Sloan and Shirley 2013, JCGT 2(2), §2.2; matrix of ITU-R
+        BT.709 (D65).
     """
     nm = np.arange(380.0, 781.0, 5.0)
 

@@ -23,7 +23,7 @@ class Journal:
         self.csv = folder / "metrics.csv"
         self.rows = [row for row in self._read() if int(row["iteration"]) < first_iteration]
         self._rewrite()
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_iteration)  # type: ignore[no-untyped-call]
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_iteration)
         self.recent: dict[str, deque[float]] = {}
 
     def _read(self) -> list[dict[str, str]]:
@@ -52,7 +52,7 @@ class Journal:
             writer.writerow(row)
         self.rows.append(row)
         for name, value in values.items():
-            self.board.add_scalar(name, value, iteration)  # type: ignore[no-untyped-call]
+            self.board.add_scalar(name, value, iteration)
             self.recent.setdefault(name, deque(maxlen=WINDOW)).append(value)
 
     def lasting_means(self) -> dict[str, float]:
@@ -81,7 +81,7 @@ class Journal:
 
     def close(self) -> None:
         """Flush everything and draw the curve."""
-        self.board.close()  # type: ignore[no-untyped-call]
+        self.board.close()
         if self.rows:
             self.loss_curve()
 

@@ -41,14 +41,21 @@ class Run:
             rate = options.learning_rate
             if name != GENERATOR and options.discriminator_learning_rate is not None:
                 rate = options.discriminator_learning_rate
-            net = net.to(memory_format=torch.channels_last)
+            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             optimizer = torch.optim.Adam(net.parameters(), lr=rate, betas=(options.beta1, options.beta2))
             for group in optimizer.param_groups:
                 group["initial_lr"] = rate
             self.nets[name], self.optimizers[name] = self.fabric.setup(net, optimizer)
-        self.average = Average(self.nets[GENERATOR].module, options.ema)
+        self.average = Average(self._generator, options.ema)
         self.iteration = 0
         self.stop_signal: int | None = None
+
+    @property
+    def _generator(self) -> nn.Module:
+        """Under Fabric's wrapper."""
+        generator = self.nets[GENERATOR].module
+        assert isinstance(generator, nn.Module)
+        return generator
 
     def resume(self) -> None:
         """Go on from the folder's checkpoint. Raises ModelError, or TargetError where options differ."""
@@ -56,7 +63,9 @@ class Run:
         mine = _resolved(self.options)
         other = {key for key in mine if key not in MAY_CHANGE and mine[key] != checkpoint.options.get(key)}
         if other:
-            told = ", ".join(f"{key} {checkpoint.options.get(key)!r} there, {mine[key]!r} here" for key in sorted(other))
+            told = ", ".join(
+                f"{key} {checkpoint.options.get(key)!r} there, {mine[key]!r} here" for key in sorted(other)
+            )
             raise TargetError(f"--resume {self.folder}: options differ from the run's ({told}); give the run's own")
         for name, net in self.nets.items():
             net.load_state_dict(checkpoint.networks[name])
@@ -113,7 +122,7 @@ class Run:
             self.fabric.backward(loss)
             optimizer.step()
             scalars |= values
-        self.average.update(self.nets[GENERATOR].module, self.iteration)
+        self.average.update(self._generator, self.iteration)
         return scalars
 
     def _set_rate(self, optimizer: torch.optim.Optimizer) -> None:

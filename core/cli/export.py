@@ -31,9 +31,7 @@ def export(
     target = out or checkpoint.with_suffix(".onnx")
     allowed = TOLERANCE if tolerance is None else tolerance
     try:
-        spec = export_checkpoint(
-            checkpoint, target, ExportOptions(name, interval, toe, licence, allowed, overwrite)
-        )
+        spec = export_checkpoint(checkpoint, target, ExportOptions(name, interval, toe, licence, allowed, overwrite))
     except ValidationError as error:
         raise UsageError(f"options do not fit: {describe(error)}") from error
     parity = spec.parity
@@ -42,5 +40,7 @@ def export(
         f"parity over {parity.seeds} seeds, PyTorch against {parity.runtime}: "
         f"max abs error {parity.max_abs_error:.3g} (allowed {allowed * 2:.3g}), PSNR {parity.psnr_db:.1f} dB"
     )
-    say(f"wrote {target} ({target.stat().st_size / 2**20:.1f} MiB); next: vfxgan render {target} --seeds 0-499 "
-        "--out 'shot010/####.exr'")
+    say(
+        f"wrote {target} ({target.stat().st_size / 2**20:.1f} MiB); next: vfxgan render {target} --seeds 0-499 "
+        "--out 'shot010/####.exr'"
+    )

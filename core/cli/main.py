@@ -75,7 +75,9 @@ def _usage_line(message: str, arguments: list[str]) -> str:
     """A `#` that starts a word is a comment to a shell, so an unquoted pattern arrives as nothing at all."""
     line = " ".join(message.split())
     if arguments and arguments[-1] in ("--out", "--in"):
-        return f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."
+        return (
+            f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."
+        )
     return f"{line} See: vfxgan --help"
 
 

@@ -34,14 +34,18 @@ def dcgan(
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     size: Annotated[int, typer.Option(help="Side in pixels: 4·2ᵏ or 6·2ᵏ, 8 … 1024.")] = 128,
     iterations: Annotated[int, typer.Option(help="Generator steps in all.")] = 20_000,
-    batch: Annotated[int | None, typer.Option(help="Pictures a step. Default: by size, 128 at 192 px … 6 at 1024.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Pictures a step. Default: by size, 128 at 192 px … 6 at 1024.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Everything random follows from it.")] = 0,
     rgb: Annotated[bool, typer.Option("--rgb", help="Three channels instead of premultiplied RGBA.")] = False,
     peak: Annotated[float, typer.Option(help="Scene-linear light at the top of the network's range.")] = 16.0,
     toe: Annotated[float, typer.Option(help="Encoded haze up to here becomes exactly 0 in rendered frames.")] = 0.01,
     z_size: Annotated[int, typer.Option(help="Entries of the projected latent.")] = 100,
     interval: Annotated[float, typer.Option(help="Latents are uniform in [-a, a].")] = 1.0,
-    channels: Annotated[str, typer.Option(help="Generator widths from 4² on, e.g. 256,128,64. Default: the paper's.")] = "",
+    channels: Annotated[
+        str, typer.Option(help="Generator widths from 4² on, e.g. 256,128,64. Default: the paper's.")
+    ] = "",
     upsample: Annotated[str, typer.Option(help="transpose (the paper's) or bilinear (no checkerboard).")] = "transpose",
     noise_to: Annotated[int, typer.Option(help="Noise maps in the latent up to this side; 0: none.")] = 0,
     border_px: Annotated[int, typer.Option(help="Fade to exactly empty over this width; 0: off.")] = 0,
@@ -57,7 +61,9 @@ def dcgan(
     discriminator_learning_rate: Annotated[float | None, typer.Option(help="The discriminator's own.")] = None,
     beta1: Annotated[float, typer.Option(help="Adam's first decay.")] = 0.5,
     beta2: Annotated[float, typer.Option(help="Adam's second decay.")] = 0.999,
-    decay_from: Annotated[float, typer.Option(help="Share of the run after which the rate falls to 0; 1: never.")] = 1.0,
+    decay_from: Annotated[
+        float, typer.Option(help="Share of the run after which the rate falls to 0; 1: never.")
+    ] = 1.0,
     ema: Annotated[float, typer.Option(help="Decay of the averaged weights.")] = 0.999,
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixed.")] = "32-true",
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -81,7 +87,9 @@ def dcgan(
     train("dcgan", values, out, resume=resume, dry_run=dry_run, style=progress)
 
 
-def train(family: str, values: dict[str, Any], out: Path, *, resume: bool, dry_run: bool, style: ProgressChoice) -> None:
+def train(
+    family: str, values: dict[str, Any], out: Path, *, resume: bool, dry_run: bool, style: ProgressChoice
+) -> None:
     """Resolve the options of a family and run it."""
     with needs_extra("train", "training"):
         from vfxgan.trainer.recipes import RECIPES

@@ -1,5 +1,6 @@
 """The DCGAN generator, as scaled up to a megapixel by Marchesi, with two remedies for its grid and its grain."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Literal
@@ -52,8 +53,8 @@ class DcganGenerator(nn.Module):
         channels: widths at 4², 8², …, one a stage; one more where `upsample` is bilinear. Empty: the paper's.
         channels_out: 3 RGB, 4 premultiplied RGBA.
         upsample: "transpose" is the paper's 4×4 stride-2 transposed convolution; "bilinear" resizes, then convolves.
-        noise_to: noise maps are added up to this side, half of `size` at most. They are part of the latent, so a seed fixes them: detail
-            that the material has at random need not be squeezed through z.
+        noise_to: noise maps are added up to this side, half of `size` at most. They are part of the latent, so a seed
+            fixes them: detail that the material has at random need not be squeezed through z.
         border_px: the outermost pixel is exactly "black", easing in over this width. 0: no window.
     Source:
         Radford et al. 2015, arXiv:1511.06434, §3; Marchesi 2017, arXiv:1706.00082, §3 (scaling to 1024²);
@@ -85,7 +86,7 @@ class DcganGenerator(nn.Module):
         self.width = widths[0]
         self.project = nn.Linear(z_size, widths[0] * self.base**2, bias=False)
         self.norm = nn.BatchNorm2d(widths[0])
-        pairs = list(zip(widths[:stages], widths[1:stages], strict=False))
+        pairs = itertools.pairwise(widths[:stages])
         self.stages = nn.ModuleList(
             UpStage(before, after, smooth, self.base << (index + 1) in self.sides)
             for index, (before, after) in enumerate(pairs)

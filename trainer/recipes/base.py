@@ -40,7 +40,9 @@ class Recipe(ABC):
         """The networks to step at this iteration, in order; a name may come twice."""
 
     @abstractmethod
-    def loss(self, phase: str, nets: Mapping[str, nn.Module], rng: Generator, place: Any) -> tuple[Tensor, dict[str, float]]:
+    def loss(
+        self, phase: str, nets: Mapping[str, nn.Module], rng: Generator, place: Any
+    ) -> tuple[Tensor, dict[str, float]]:
         """The loss of one step and the scalars to log. `rng` is fresh for (seed, iteration, step)."""
 
     @abstractmethod

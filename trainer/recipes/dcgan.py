@@ -171,5 +171,3 @@ class DcganRecipe(Recipe):
             for name, bound in LOSS_BOUNDS.items()
             if means.get(name, 0.0) > bound
         ]
-
-
