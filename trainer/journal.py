@@ -16,14 +16,14 @@ WINDOW = 40  # log entries over which a mean is called lasting
 class Journal:
     """Writes into `folder`; after a resume, rows past the checkpoint are dropped and the rest is continued."""
 
-    def __init__(self, folder: Path, first_iteration: int) -> None:
+    def __init__(self, folder: Path, last_iteration: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.folder = folder
         self.csv = folder / "metrics.csv"
-        self.rows = [row for row in self._read() if int(row["iteration"]) < first_iteration]
+        self.rows = [row for row in self._read() if int(row["iteration"]) <= last_iteration]
         self._rewrite()
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_iteration)
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=last_iteration + 1)
         self.recent: dict[str, deque[float]] = {}
 
     def _read(self) -> list[dict[str, str]]:

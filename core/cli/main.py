@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.add_typer(dataset.app, name="dataset")
+app.command("evaluate")(train.evaluate)
 app.command("export")(export.export)
 app.command("render")(render.render)
 app.command("verify")(files.verify)

@@ -1,0 +1,122 @@
+"""`vfxgan verify`, `inspect` and `contact-sheet`: what to do with files that exist."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vfxgan.cli.shared import ProgressChoice
+
+
+class BackgroundChoice(str, Enum):
+    """`--background`."""
+
+    black = "black"
+    grey = "grey"
+    checker = "checker"
+
+
+def verify(
+    out: Annotated[str, typer.Argument(help="Folder, file, or quoted pattern: 'shot010/####.exr'.")],
+    rerender: Annotated[int, typer.Option("--rerender", min=0, help="Make N of them again and compare bytes.")] = 0,
+    seeds: Annotated[str | None, typer.Option("--seeds", help="Seeds that must be there; others are not looked at.")] = None,
+    model: Annotated[str | None, typer.Option("--model", help="For --rerender. Default: as for render.")] = None,
+    progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
+) -> None:
+    """Check frames by the digests they carry, and if asked by rendering a sample of them again."""
+    from vfxgan.errors import VerifyError
+    from vfxgan.images import use_threads
+    from vfxgan.latents import parse_seeds
+    from vfxgan.progress import progress as progress_of
+    from vfxgan.progress import say
+    from vfxgan.render.verify import check_frames, find_frames, seed_of
+
+    use_threads(1)
+    paths, problems = find_frames(out), []
+    if seeds is not None:
+        by_seed = {seed_of(path): path for path in paths}
+        wanted = parse_seeds(seeds)
+        problems += [f"{out}: no frame of seed {seed}" for seed in wanted if seed not in by_seed]
+        paths = [by_seed[seed] for seed in wanted if seed in by_seed]
+    whole = []
+    with progress_of(progress.value, "verify", len(paths)) as shown:
+        for checked in check_frames(paths):
+            shown.advance(path=str(checked.path), problem=checked.problem)
+            if checked.problem:
+                problems.append(f"{checked.path}: {checked.problem}")
+            else:
+                whole.append(checked.path)
+    problems += _rerendered(whole, rerender, model)
+    for problem in problems:
+        say(problem)
+    if problems:
+        raise VerifyError(f"{len(problems)} problems, {len(whole)} of {len(paths)} frames are whole; render them again")
+    print(f"{len(whole)} frames are whole" + (f", {min(rerender, len(whole))} of them rendered again" if rerender else ""))
+
+
+def _rerendered(paths: list[Path], count: int, model: str | None) -> list[str]:
+    from vfxgan.progress import say
+    from vfxgan.render.verify import rerender, sample
+
+    problems = []
+    for compared in rerender(sample(paths, count), model) if count and paths else ():
+        if compared.fails:
+            problems.append(f"{compared.path}: rendered again it differs (PSNR {compared.psnr_db:.1f} dB)")
+        elif not compared.same_bytes:
+            say(f"{compared.path}: PSNR {compared.psnr_db:.1f} dB here ({'; '.join(compared.reasons)})")
+    return problems
+
+
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A model (.onnx), or a frame (.exr, .png).")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """What a model or a frame says about itself."""
+    import json
+
+    from vfxgan.render.inspect import inspect_file, table
+
+    facts = inspect_file(file)
+    print(json.dumps(facts) if as_json else "\n".join(table(facts)))
+
+
+def contact_sheet(
+    out: Annotated[str, typer.Argument(help="Folder, file, or quoted pattern: 'shot010/####.exr'.")],
+    to: Annotated[Path | None, typer.Option("--to", help="Target .png. Default: beside the folder, by its name.")] = None,
+    columns: Annotated[int | None, typer.Option("--columns", min=1, help="Default: a sheet of about 16:9.")] = None,
+    cell: Annotated[int, typer.Option("--cell", min=16, max=4096, help="Side of a picture in px.")] = 128,
+    background: Annotated[BackgroundChoice, typer.Option("--background", help="Behind alpha.")] = BackgroundChoice.black,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many frames, from the first.")] = None,
+) -> None:
+    """A PNG of many frames, each with its seed (or else its number) below it."""
+    from vfxgan.errors import ImageError, TargetError
+    from vfxgan.images import read_header, use_threads, write_picture
+    from vfxgan.progress import say
+    from vfxgan.render.contact_sheet import SHEET_KEY, draw_sheet, lay_out
+    from vfxgan.render.run import check_writable
+    from vfxgan.render.verify import find_frames
+
+    use_threads(1)
+    paths = find_frames(out)[:limit]
+    target = to or _beside(Path(out))
+    if target.suffix.lower() != ".png":
+        raise TargetError(f"--to {str(target)!r}: a contact sheet is a .png")
+    if target.exists():
+        try:
+            ours = SHEET_KEY in read_header(target)
+        except ImageError:
+            ours = False
+        if not ours:
+            raise TargetError(f"--to {str(target)!r} exists and is no contact sheet; name another file")
+    check_writable(target.parent)
+    sheet, problems = draw_sheet(paths, lay_out(len(paths), columns, cell), background.value)
+    for problem in problems:
+        say(f"warning: {problem}")
+    write_picture(target, sheet)
+    print(f"{target}: {len(paths) - len(problems)} frames, {sheet.pixels.shape[1]}x{sheet.pixels.shape[0]}")
+
+
+def _beside(out: Path) -> Path:
+    folder = out if out.is_dir() else out.parent
+    return folder.with_name(f"{folder.name}.png") if folder.name else Path("contact-sheet.png")
