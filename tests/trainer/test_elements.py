@@ -28,10 +28,12 @@ def test_emission_exceeds_alpha_somewhere_in_every_fire():
 
 def test_borders_are_exactly_zero_and_alpha_is_soft():
     for picture in SAMPLE:
-        border = np.concatenate([picture[:2].ravel(), picture[-2:].ravel(), picture[:, :2].ravel(), picture[:, -2:].ravel()])
+        border = np.concatenate(
+            [picture[:2].ravel(), picture[-2:].ravel(), picture[:, :2].ravel(), picture[:, -2:].ravel()]
+        )
         assert not border.any()
         alpha = picture[..., 3]
-        assert 0 <= alpha.min()
+        assert alpha.min() >= 0
         assert alpha.max() <= 1
         assert ((alpha > 0.05) & (alpha < 0.5)).sum() > 100
 

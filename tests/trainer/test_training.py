@@ -148,7 +148,9 @@ def test_one_picture_that_cannot_be_used_is_named(data, tmp_path, capfd, damage)
     elif damage == "text":
         victim.write_text("no picture")
     else:
-        pixels = pixels[:16] if damage == "size" else np.where(np.arange(32)[:, None, None] == 5, np.float16("nan"), pixels)
+        pixels = (
+            pixels[:16] if damage == "size" else np.where(np.arange(32)[:, None, None] == 5, np.float16("nan"), pixels)
+        )
         write_picture(victim, Picture(pixels, ("R", "G", "B", "A"), {"compression": "zips"}))
     assert train(tmp_path, tmp_path / "run") == 1
     line = capfd.readouterr().err
@@ -173,7 +175,7 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path, writer, capfd):
         torch.save({"format": "vfxgan-checkpoint-1", "spec": Evil(trap)}, path)
     else:
         path.write_bytes(pickle.dumps(Evil(trap)))
-    with pytest.raises(ModelError, match="evil.pt"):
+    with pytest.raises(ModelError, match=r"evil\.pt"):
         load_checkpoint(path)
     assert run(["export", str(path)]) == 1
     line = capfd.readouterr().err

@@ -1,0 +1,187 @@
+"""Seeds to frames: `vfxgan render` against the loop the field uses, and against the floor. Needs the train extra.
+
+    python benchmarks/render_seeds.py [--sizes 256,1024] [--frames 300,60] [--json FILE]
+
+Field loop: PyTorch eager on all cores, batch 1, RandomState(seed), 8-bit PNG by Pillow; imports not counted.
+vfxgan render: the whole command, start-up counted; half EXR, zips.
+Floor: (CPU seconds of pure inference + CPU seconds of pure encoding, a frame) / cores, each in one thread alone.
+Networks: the paper's DCGAN at each size, RGBA, random weights with measured batch-norm statistics.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import OpenImageIO as oiio
+import torch
+
+from vfxgan.export.fold import fold_batch_norms
+from vfxgan.export.onnx_file import to_onnx, write_onnx
+from vfxgan.images import read_picture, use_threads
+from vfxgan.latents import latent
+from vfxgan.spec import ModelSpec
+from vfxgan.trainer.networks import build_generator
+from vfxgan.trainer.options import DcganOptions
+from vfxgan.trainer.recipes.dcgan import DcganRecipe
+
+CORES = len(os.sched_getaffinity(0))
+REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Row:
+    """Frames a second at one size; medians of three runs in turn."""
+
+    size: int
+    frames: int
+    field_fps: float
+    render_fps: float
+    ratio: float
+    inference_cpu_ms: float
+    encode_cpu_ms: float
+    floor_fps: float
+    share_of_floor: float
+
+
+def make_model(folder: Path, size: int) -> tuple[torch.nn.Module, Path, ModelSpec]:
+    recipe = DcganRecipe(DcganOptions(data="none", size=size))
+    torch.manual_seed(0)
+    network = recipe.networks()["generator"]
+    with torch.no_grad():
+        for _ in range(4):
+            network(torch.rand(4, recipe.latent.size) * 2 - 1)
+    spec = recipe.spec(0)
+    reloaded = build_generator(spec)
+    reloaded.load_state_dict(network.state_dict())
+    path = folder / f"dcgan-{size}.onnx"
+    write_onnx(to_onnx(fold_batch_norms(reloaded), spec), path)
+    return reloaded.eval(), path, spec
+
+
+@torch.no_grad()
+def field_loop(network: torch.nn.Module, spec: ModelSpec, frames: int, folder: Path) -> float:
+    from PIL import Image
+
+    torch.set_num_threads(CORES)
+    started = time.perf_counter()
+    for seed in range(frames):
+        picture = network(torch.from_numpy(latent(seed, spec.input)))
+        picture = (picture.permute(0, 2, 3, 1) * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+        Image.fromarray(picture[0].numpy(), "RGBA").save(folder / f"seed{seed:04d}.png")
+    return frames / (time.perf_counter() - started)
+
+
+def render_command(model: Path, frames: int, folder: Path) -> float:
+    command = [sys.executable, "-c", "from vfxgan.cli.main import main; main()", "render", str(model)]
+    command += ["--seeds", f"0-{frames - 1}", "--out", str(folder / "####.exr"), "--progress", "none"]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True)
+    return frames / (time.perf_counter() - started)
+
+
+def inference_cpu_s(model: Path, spec: ModelSpec, frames: int) -> float:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    latents = [latent(seed, spec.input) for seed in range(frames)]
+    session.run(None, {"latent": latents[0]})
+    started = time.process_time()
+    for z in latents:
+        session.run(None, {"latent": z})
+    return (time.process_time() - started) / frames
+
+
+def encode_cpu_s(rendered: Path, frames: int, scratch: Path) -> float:
+    """Nothing but OpenImageIO's write of the very frames that render made, half, zips."""
+    use_threads(1)
+    pictures = [read_picture(rendered / f"{seed:04d}.exr") for seed in range(min(frames, 20))]
+    started = time.process_time()
+    for index in range(frames):
+        pixels = pictures[index % len(pictures)].pixels
+        height, width, channels = pixels.shape
+        spec = oiio.ImageSpec(width, height, channels, "half")
+        spec.attribute("compression", "zips")
+        target = oiio.ImageOutput.create("openexr")
+        target.open(str(scratch / f"{index:04d}.exr"), spec)
+        target.write_image(pixels)
+        target.close()
+    return (time.process_time() - started) / frames
+
+
+def measure(size: int, frames: int) -> Row:
+    with tempfile.TemporaryDirectory() as scratch_name:
+        scratch = Path(scratch_name)
+        network, model, spec = make_model(scratch, size)
+        field, render = [], []
+        for repeat in range(REPEATS):
+            pngs, exrs = scratch / f"png{repeat}", scratch / f"exr{repeat}"
+            pngs.mkdir()
+            field.append(field_loop(network, spec, max(frames // 4, 10), pngs))
+            render.append(render_command(model, frames, exrs))
+        raw = scratch / "raw"
+        raw.mkdir()
+        inference = inference_cpu_s(model, spec, min(frames, 100))
+        encoding = encode_cpu_s(scratch / "exr0", min(frames, 100), raw)
+        field_fps, render_fps = float(np.median(field)), float(np.median(render))
+        floor = CORES / (inference + encoding)
+        return Row(
+            size,
+            frames,
+            round(field_fps, 2),
+            round(render_fps, 2),
+            round(float(np.median(np.array(render) / np.array(field))), 2),
+            round(inference * 1000, 2),
+            round(encoding * 1000, 2),
+            round(floor, 2),
+            round(render_fps / floor, 3),
+        )
+
+
+def machine() -> dict[str, str]:
+    cpu = "unknown"
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
+        if line.startswith("model name"):
+            cpu = line.partition(":")[2].strip()
+    return {
+        "cpu": f"{cpu}, {CORES} cores",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "openimageio": oiio.VERSION_STRING,
+        "numpy": np.__version__,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", default="256,1024")
+    parser.add_argument("--frames", default="600,120")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    facts = machine()
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
+    print("size  field fps  render fps  ratio  inference ms  encode ms  floor fps  of floor")
+    rows = []
+    for size, frames in zip(arguments.sizes.split(","), arguments.frames.split(","), strict=True):
+        row = measure(int(size), int(frames))
+        rows.append(asdict(row))
+        print(
+            f"{row.size:4d}  {row.field_fps:9.2f}  {row.render_fps:10.2f}  {row.ratio:5.2f}  "
+            f"{row.inference_cpu_ms:12.2f}  {row.encode_cpu_ms:9.2f}  {row.floor_fps:9.2f}  {row.share_of_floor:8.1%}",
+            flush=True,
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"machine": facts, "rows": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
