@@ -5,7 +5,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,8 @@ class Picture:
 def use_threads(count: int) -> None:
     """How many threads OpenImageIO may use inside one read or write; frames are parallel outside, so 1 is fastest."""
     oiio.attribute("threads", count)
-    oiio.attribute("exr_threads", count)
+    # Of OpenEXR's own pool; -1 is none: with one, all callers would wait for that single thread.
+    oiio.attribute("exr_threads", count if count > 1 else -1)
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -130,13 +131,14 @@ def check_compression(name: str) -> str:
     return name
 
 
-def write_picture(path: Path, picture: Picture, *, before_replace: Any = None) -> None:
+def write_picture(path: Path, picture: Picture, *, before_replace: Callable[[Path], None] | None = None, keep: bool = True) -> None:
     """Write a picture beside its target, check it, then put it in place in one step.
 
     Args:
         path: .exr or .png; replaced if it exists.
         picture: pixels in the type to be stored; `attributes` go into the header as they are.
         before_replace: called with the temporary's path once it is complete; may raise to give up.
+        keep: False for a trial that leaves nothing behind.
     Raises:
         WriteError: full disk, permissions, or anything else that OpenImageIO reports. Nothing is left behind.
     """
@@ -148,12 +150,31 @@ def write_picture(path: Path, picture: Picture, *, before_replace: Any = None) -
         _check_complete(temporary, path)
         if before_replace is not None:
             before_replace(temporary)
-        _replace(temporary, path)
+        if keep:
+            _replace(temporary, path)
     except OSError as error:
         raise WriteError(f"{path}: cannot be written ({error.strerror or error}); check space and permissions") from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def decoded_digest(path: Path, picture: Picture) -> str:
+    """The pixel digest that a picture will have once a lossy compression has been through it.
+
+    Args:
+        path: where the picture is going; a temporary beside it is written and removed.
+    Raises:
+        WriteError: as `write_picture`.
+    """
+    digests = []
+
+    def look(temporary: Path) -> None:
+        decoded = read_picture(temporary)
+        digests.append(pixel_digest(decoded.pixels, decoded.channels))
+
+    write_picture(path, picture, before_replace=look, keep=False)
+    return digests[0]
 
 
 def _encode(temporary: Path, path: Path, picture: Picture) -> None:

@@ -77,7 +77,7 @@ def find_model(argument: str | None) -> Path:
         return _named(from_environment, f" (from ${MODEL_VARIABLE})")
     settings = find_settings()
     if settings is not None:
-        model = _model_of_settings(settings)
+        model = model_of_settings(settings)
         if model is not None:
             return model
     default = packaged_models().get(DEFAULT_MODEL)
@@ -101,7 +101,7 @@ def find_settings() -> Path | None:
     return next((folder / SETTINGS_FILE for folder in (here, *here.parents) if (folder / SETTINGS_FILE).is_file()), None)
 
 
-def _model_of_settings(settings: Path) -> Path | None:
+def model_of_settings(settings: Path) -> Path | None:
     try:
         keys: dict[str, Any] = tomllib.loads(settings.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -124,8 +124,14 @@ class _Json(_Counted):
         self.started = time.monotonic()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        event: dict[str, Any] = {"event": "finished" if error is None else "failed", "done": self.done, "total": self.total}
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        event: dict[str, Any] = {
+            "event": "finished" if error is None else "failed",
+            "done": self.done,
+            "total": self.total,
+        }
         if error is not None:
             event["reason"] = str(error) or type(error).__name__
         self.emit(event)
@@ -148,7 +154,9 @@ class _Json(_Counted):
 class _OpenJd(_Counted):
     """The lines an Open Job Description worker reads."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is not None:
             print(f"openjd_fail: {str(error) or type(error).__name__}", flush=True)
 

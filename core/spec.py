@@ -134,7 +134,9 @@ def parse_spec(text: str | dict[str, Any], source: str) -> ModelSpec:
     except ValueError as error:
         raise ModelError(f"{source}: its vfxgan spec is not JSON ({error}); export the model again") from error
     if not isinstance(fields, dict):
-        raise ModelError(f"{source}: its vfxgan spec is a {type(fields).__name__}, not an object; export the model again")
+        raise ModelError(
+            f"{source}: its vfxgan spec is a {type(fields).__name__}, not an object; export the model again"
+        )
     version = fields.get("spec_version", 0)
     if isinstance(version, int) and version > SPEC_VERSION:
         raise ModelError(

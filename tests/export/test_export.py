@@ -12,7 +12,7 @@ from vfxgan.export.fold import fold_batch_norms
 from vfxgan.export.parity import run_onnxruntime
 from vfxgan.latents import latent
 from vfxgan.spec import METADATA_KEY, parse_spec
-from vfxgan.trainer.checkpoint import Checkpoint, save_checkpoint
+from vfxgan.trainer.networks.checkpoint import Checkpoint, save_checkpoint
 from vfxgan.trainer.networks.dcgan import DcganGenerator
 from vfxgan.trainer.options import DcganOptions
 from vfxgan.trainer.recipes.dcgan import DcganRecipe
@@ -134,7 +134,9 @@ def test_a_checkpoint_that_cannot_be_used_gets_one_line(checkpoint, capfd, conte
         torch.save({"main.0.weight": torch.zeros(1)}, checkpoint)
     else:
         body = torch.load(checkpoint, weights_only=True)
-        body["spec"] = body["spec"].replace('"spec_version":1', '"spec_version":99' if content == "newer" else '"spec_version":1')
+        body["spec"] = body["spec"].replace(
+            '"spec_version":1', '"spec_version":99' if content == "newer" else '"spec_version":1'
+        )
         if content == "misfit":
             body["average"].pop("project.weight")
         torch.save(body, checkpoint)

@@ -14,7 +14,7 @@ from vfxgan.cli.main import run
 from vfxgan.errors import ModelError
 from vfxgan.images import Picture, read_picture, write_picture
 from vfxgan.spec import parse_spec
-from vfxgan.trainer.checkpoint import load_checkpoint
+from vfxgan.trainer.networks.checkpoint import load_checkpoint
 from vfxgan.trainer.options import DcganOptions
 from vfxgan.trainer.recipes.dcgan import DcganRecipe
 

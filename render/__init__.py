@@ -1,0 +1,1 @@
+"""The render stage: seeds to frames on any machine that has NumPy, OpenImageIO and one inference runtime."""

@@ -1,0 +1,97 @@
+"""Scene-linear light to the pixels that are stored: half or float for EXR, sRGB integers for PNG."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfxgan.colour import encode
+from vfxgan.images import Pixels
+from vfxgan.render.half import clamp_to_half, store_half
+from vfxgan.render.light import Light
+from vfxgan.render.options import BitDepth
+from vfxgan.render.spaces import Conversion
+
+Array = NDArray[np.float32]
+
+_TYPES: dict[BitDepth, type[np.generic]] = {"half": np.float16, "float": np.float32, "8": np.uint8, "16": np.uint16}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Pixels ready to be written.
+
+    Attributes:
+        pixels: [H, W, C] in the file's type.
+        clipped: values that the type or PNG's 0 … 1 could not hold.
+    """
+
+    pixels: Pixels
+    clipped: int
+
+
+def store(light: Light, bit_depth: BitDepth, conversion: Conversion | None = None) -> Stored:
+    """Bring light into the file's type.
+
+    Args:
+        bit_depth: half and float are scene-linear (or what `conversion` makes of it) and premultiplied; 8 and 16 are
+            sRGB, unpremultiplied, 0 … 1.
+        conversion: to another colour space; EXR only.
+    """
+    height, width, channels = light.shape
+    pixels = np.empty((height, width, channels), _TYPES[bit_depth])
+    if conversion is not None:
+        planes = np.moveaxis(conversion.apply(_gathered(light)), -1, 0)
+        return Stored(pixels, _store_converted(planes, pixels))
+    if bit_depth in ("8", "16"):
+        return Stored(pixels, sum(_store_srgb(light, rows, pixels[rows]) for rows in light.blocks()))
+    clamped = 0
+    for rows in light.blocks():
+        for channel in range(channels):
+            clamped += _store_linear(light.plane(rows, channel), pixels[rows, :, channel], light.scratch(rows))
+    return Stored(pixels, clamped)
+
+
+def _store_linear(plane: Array, out: Pixels, buffers: tuple[Array, Array, Array]) -> int:
+    if out.dtype == np.float32:
+        out[...] = plane
+        return 0
+    clamped = clamp_to_half(plane)
+    value, light, scratch = buffers
+    store_half(plane, out, (scratch, light if plane is value else value))
+    return clamped
+
+
+def _gathered(light: Light) -> Array:
+    whole = np.empty(light.shape, np.float32)
+    for rows in light.blocks():
+        for channel in range(light.shape[2]):
+            whole[rows, :, channel] = light.plane(rows, channel)
+    return whole
+
+
+def _store_converted(planes: Array, out: Pixels) -> int:
+    clamped = 0
+    for channel, plane in enumerate(planes):
+        clamped += clamp_to_half(plane) if out.dtype == np.float16 else 0
+        out[..., channel] = plane
+    return clamped
+
+
+def _store_srgb(light: Light, rows: slice, out: Pixels) -> int:
+    """Unpremultiplied in linear light, since dividing sRGB values by alpha gives other colours."""
+    largest = np.float32(np.iinfo(out.dtype).max)
+    alpha = light.plane(rows, 3).copy() if light.shape[2] == 4 else None
+    clipped = 0
+    for channel in range(3):
+        colour = light.plane(rows, channel)
+        if alpha is not None:  # where it is 0, colour (pure emission) stays as it is
+            np.divide(colour, alpha, out=colour, where=alpha > 0)
+        clipped += int(np.count_nonzero((colour < 0) | (colour > 1 + _ROUNDING)))
+        out[..., channel] = np.rint(encode(np.clip(colour, 0, 1)) * largest)
+    if alpha is not None:
+        out[..., 3] = np.rint(alpha * largest)
+    return clipped
+
+
+_ROUNDING = 1e-6  # colour ÷ alpha of an element whose colour is white comes out a hair above 1

@@ -1,0 +1,106 @@
+"""What a model or a frame says about itself, as plain data for a table or for JSON."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vfxgan.errors import UsageError
+from vfxgan.images import FORMAT_OF_EXTENSION, read_picture
+from vfxgan.modelfile import read_model
+from vfxgan.recipe import read_stamp
+from vfxgan.render.plan import find_problem
+
+Facts = dict[str, Any]
+
+
+def inspect_file(path: Path) -> Facts:
+    """Facts about a model (.onnx) or a frame (.exr, .png).
+
+    Raises:
+        UsageError: some other kind of file.
+        ModelError: the model cannot be used.
+        ImageError: the frame cannot be read.
+    """
+    if path.suffix.lower() in FORMAT_OF_EXTENSION:
+        return frame_facts(path)
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder; name a model (.onnx) or a frame (.exr, .png)")
+    return model_facts(path)
+
+
+def model_facts(path: Path) -> Facts:
+    """The spec of a model, beside its digest."""
+    model = read_model(path)
+    return {
+        "model": str(path),
+        "sha256": model.sha256,
+        "bytes": model.size_bytes,
+        "opset": model.opset,
+        "spec": model.spec.model_dump(mode="json"),
+    }
+
+
+def frame_facts(path: Path) -> Facts:
+    """The recipe of a frame, and figures about its pixels."""
+    picture = read_picture(path)
+    stamp = read_stamp(picture.attributes)
+    height, width, _ = picture.pixels.shape
+    facts: Facts = {"frame": str(path), "size": f"{width}x{height}", "type": picture.pixels.dtype.name}
+    if "compression" in picture.attributes:
+        facts["compression"] = picture.attributes["compression"]
+    space = picture.attributes.get("colorInteropID") or picture.attributes.get("vfxgan:colorspace")
+    if space:
+        facts["colorspace"] = space
+    facts["channels"] = {
+        name: _range(picture.pixels[..., place]) for place, name in enumerate(picture.channels)
+    }
+    if "A" in picture.channels:
+        alpha = picture.pixels[..., picture.channels.index("A")]
+        facts["alpha_above_zero"] = f"{100 * np.count_nonzero(alpha) / alpha.size:.1f} %"
+    if stamp is None:
+        facts["recipe"] = None
+        return facts
+    facts["recipe"] = {
+        "model": stamp.recipe.model,
+        "seed": stamp.recipe.seed,
+        "options": dict(stamp.recipe.options),
+        "fingerprint": dict(stamp.recipe.fingerprint),
+        "pixel_revision": stamp.recipe.pixel_revision,
+    }
+    facts["digests"] = find_problem(path) or "match"
+    return facts
+
+
+def _range(values: Any) -> dict[str, float | int]:
+    finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+    facts: dict[str, float | int] = {"min": _number(finite.min()), "max": _number(finite.max())} if finite.size else {}
+    return facts if finite.size == values.size else {**facts, "not_finite": int(values.size - finite.size)}
+
+
+def _number(value: Any) -> float | int:
+    return int(value) if isinstance(value, np.integer) else float(f"{float(value):.6g}")
+
+
+def table(facts: Facts, indent: int = 0) -> list[str]:
+    """Facts as lines: nested tables indented, small ones on one line."""
+    lines = []
+    for key, value in facts.items():
+        label = f"{'  ' * indent}{key.replace('_', ' ')}"
+        if isinstance(value, dict) and any(isinstance(inner, dict) for inner in value.values()) or _is_long(value):
+            lines += [label, *table(value, indent + 1)]
+        elif isinstance(value, dict):
+            lines.append(f"{label:24s} {', '.join(f'{name} {_shown(inner)}' for name, inner in value.items()) or '-'}")
+        else:
+            lines.append(f"{label:24s} {_shown(value)}")
+    return lines
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) > 3
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " … ".join(map(str, value)) if len(value) == 2 else ", ".join(map(str, value))
+    return "-" if value is None else str(value)

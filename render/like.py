@@ -1,0 +1,115 @@
+"""`--like FRAME`: model, seed and options from a frame's recipe."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from vfxgan.errors import ModelError, UsageError
+from vfxgan.images import read_header
+from vfxgan.latents import parse_seeds
+from vfxgan.modelfile import ModelFile, find_model, packaged_models, read_model
+from vfxgan.recipe import PIXEL_REVISION, Recipe, read_stamp
+from vfxgan.render.options import OutputOptions, OutputRequest
+from vfxgan.render.runtimes import RUNTIMES
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What a recipe leaves of a request: nothing absent that it knows."""
+
+    seeds: str
+    runtime: str
+    output: OutputRequest
+
+
+@dataclass(frozen=True)
+class Like:
+    """A frame to be made again."""
+
+    frame: Path
+    recipe: Recipe
+    model: ModelFile
+
+    def fill(self, seeds: str | None, runtime: str | None, output: OutputRequest) -> Filled:
+        """The recipe's values where nothing was given.
+
+        Raises:
+            UsageError: a given value contradicts the recipe; all of them in one message.
+        """
+        problems = []
+        if seeds is not None and parse_seeds(seeds) != [self.recipe.seed]:
+            problems.append(f"--seeds {seeds} but the frame is of seed {self.recipe.seed}")
+        made_by = str(self.recipe.fingerprint.get("runtime", "")).partition(" ")[0]
+        if runtime is not None and runtime != made_by:
+            problems.append(f"--runtime {runtime} but the frame was made by {made_by}")
+        if runtime is None and made_by not in RUNTIMES:
+            problems.append(f"the frame was made by runtime {made_by!r}, which this version does not have")
+        filled = self._filled_output(output, problems)
+        if problems:
+            raise UsageError(f"--like {self.frame}: {'; '.join(problems)}; drop the option, or --like")
+        return Filled(str(self.recipe.seed), made_by, filled)
+
+    def _filled_output(self, output: OutputRequest, problems: list[str]) -> OutputRequest:
+        values: dict[str, object] = {}
+        for item in fields(OutputRequest):
+            given, recorded = getattr(output, item.name), self.recipe.options.get(item.name)
+            if item.name == "ocio":
+                is_name = isinstance(recorded, str) and recorded.startswith("ocio://")
+                values["ocio"] = given or (recorded if is_name else None)  # a file is held against its digest later
+                continue
+            if given is not None and given != recorded:
+                problems.append(f"--{item.name.replace('_', '-')} {given} but the frame has {recorded}")
+            values[item.name] = recorded
+        return OutputRequest(**values)  # type: ignore[arg-type]
+
+    def check_format(self, output: OutputOptions) -> None:
+        """Raises UsageError if the output pattern is of another type than the frame."""
+        if output.format != self.recipe.options.get("format"):
+            made = self.recipe.options.get("format")
+            raise UsageError(f"--like {self.frame}: the frame is {made}, --out is {output.format}; write .{made}")
+
+    def differences(self, recipe: Recipe) -> list[str]:
+        """Why the frame may not come out the same to the byte, one reason each; raises nothing."""
+        reasons = []
+        if self.recipe.options.get("ocio") != recipe.options.get("ocio"):
+            reasons.append(f"OCIO config {recipe.options.get('ocio')}, not {self.recipe.options.get('ocio')}")
+        mine, theirs = dict(recipe.fingerprint), dict(self.recipe.fingerprint)
+        reasons += [f"{key} {mine.get(key)}, not {theirs.get(key)}" for key in sorted(mine) if mine[key] != theirs.get(key)]
+        return reasons
+
+
+def read_like(frame: str, model: str | None) -> Like:
+    """Read a frame's recipe and find the model that it names.
+
+    Raises:
+        UsageError: the frame holds no recipe, or one of another pixel revision.
+        ModelError: none of the models at hand is the one.
+    """
+    path = Path(frame)
+    stamp = read_stamp(read_header(path))
+    if stamp is None:
+        raise UsageError(f"--like {path}: holds no vfxgan recipe; name a frame that vfxgan render wrote")
+    recipe = stamp.recipe
+    if recipe.pixel_revision != PIXEL_REVISION:
+        raise UsageError(
+            f"--like {path}: made with pixel revision {recipe.pixel_revision}, this vfxgan has {PIXEL_REVISION}; "
+            "use the version of vfxgan that made it"
+        )
+    found = find_model_by_sha(recipe.model, model)
+    if found is None:
+        given = f"{model} is another one" if model else "it is not among the models at hand"
+        raise ModelError(f"--like {path}: needs the model with SHA-256 {recipe.model}; {given}; give it with --model")
+    return Like(path, recipe, found)
+
+
+def find_model_by_sha(sha256: str, model: str | None) -> ModelFile | None:
+    """The model with this digest: the one given, and if none was, the default or a packaged one."""
+    if model is not None:
+        given = read_model(find_model(model))
+        return given if given.sha256 == sha256 else None
+    candidates = list(packaged_models().values())
+    try:
+        candidates.insert(0, find_model(None))
+    except ModelError:
+        pass  # no default here; the packaged ones are looked at all the same
+    models = (read_model(path) for path in candidates)
+    return next((found for found in models if found.sha256 == sha256), None)

@@ -1,0 +1,147 @@
+"""What is already on disk, and what that means for a render that wants to write there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from vfxgan.errors import ImageError, TargetError
+from vfxgan.images import pixel_digest, read_header, read_picture
+from vfxgan.recipe import Recipe, Stamp, read_stamp
+
+# What the first bytes of a cut-off frame look like.
+_MAGIC = {".exr": b"v/1\x01", ".png": b"\x89PNG\r\n\x1a\n"}
+NAMED_FRAMES = 3
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame to make: which seed goes where."""
+
+    number: int
+    seed: int
+    path: Path
+
+
+class State(Enum):
+    """What a target path holds."""
+
+    MISSING = "missing"
+    DONE = "done"
+    BROKEN = "broken"  # ours, or nobody's: cut short, or not the pixels that its header promises
+    OTHER_RUNTIME = "other runtime"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A state, and why."""
+
+    state: State
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the user allowed beforehand."""
+
+    overwrite: bool = False
+    mix_runtimes: bool = False
+
+    def keeps(self, finding: Finding) -> bool:
+        """Leave this frame as it is."""
+        return finding.state is State.DONE or (finding.state is State.OTHER_RUNTIME and self.mix_runtimes)
+
+    def refuses(self, finding: Finding) -> bool:
+        """Somebody's work: neither to be kept as ours nor to be replaced."""
+        foreign = finding.state is State.FOREIGN or (finding.state is State.OTHER_RUNTIME and not self.mix_runtimes)
+        return foreign and not self.overwrite
+
+
+def look(path: Path, recipe: Recipe) -> Finding:
+    """Judge a target by its header alone: quick, before anything is started."""
+    if not path.is_file():
+        return Finding(State.FOREIGN, "not a file") if path.exists() else Finding(State.MISSING)
+    try:
+        stamp = read_stamp(read_header(path))
+    except ImageError:
+        return _unreadable(path)
+    return Finding(State.FOREIGN, "no recipe in it") if stamp is None else _compare(stamp, recipe)
+
+
+def examine(path: Path, recipe: Recipe) -> Finding:
+    """Judge a target by its header and all of its pixels."""
+    finding = look(path, recipe)
+    if finding.state not in (State.DONE, State.OTHER_RUNTIME):
+        return finding
+    problem = find_problem(path)
+    return Finding(State.BROKEN, problem) if problem else finding
+
+
+def find_problem(path: Path) -> str:
+    """What is wrong with a frame of ours, by its own digests; "" for nothing."""
+    try:
+        picture = read_picture(path)
+    except ImageError as error:
+        return str(error).removeprefix(f"{path}: ")
+    stamp = read_stamp(picture.attributes)
+    if stamp is None:
+        return "has no recipe: not written by vfxgan, or its header was replaced"
+    if not stamp.is_whole:
+        return "its recipe was changed: the digest in the header does not fit"
+    if pixel_digest(picture.pixels, picture.channels) != stamp.pixels:
+        return "its pixels are not those that were rendered"
+    return ""
+
+
+def _unreadable(path: Path) -> Finding:
+    """A frame that was cut off inside its header is nobody's work; anything else may be somebody's."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    magic = _MAGIC[path.suffix.lower()]
+    if head.startswith(magic) or magic.startswith(head):
+        return Finding(State.BROKEN, "cut short")
+    return Finding(State.FOREIGN, "not an image")
+
+
+def _compare(stamp: Stamp, recipe: Recipe) -> Finding:
+    if not stamp.recipe.same_intent(recipe):
+        return Finding(State.FOREIGN, _first_difference(stamp.recipe, recipe))
+    if not stamp.is_whole:
+        return Finding(State.BROKEN, "its header was changed")
+    if dict(stamp.recipe.fingerprint) != dict(recipe.fingerprint):
+        return Finding(State.OTHER_RUNTIME, _difference(dict(stamp.recipe.fingerprint), dict(recipe.fingerprint)))
+    return Finding(State.DONE)
+
+
+def _first_difference(theirs: Recipe, ours: Recipe) -> str:
+    if theirs.model != ours.model:
+        return f"model {theirs.model[:12]}…, not {ours.model[:12]}…"
+    if theirs.seed != ours.seed:
+        return f"seed {theirs.seed}, not {ours.seed}"
+    if theirs.pixel_revision != ours.pixel_revision:
+        return f"pixel revision {theirs.pixel_revision}, not {ours.pixel_revision}"
+    return _difference(dict(theirs.options), dict(ours.options))
+
+
+def _difference(theirs: dict[str, object], ours: dict[str, object]) -> str:
+    keys = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
+    return ", ".join(f"{key} {theirs.get(key)}, not {ours.get(key)}" for key in keys)
+
+
+def refuse_foreign(found: Iterable[tuple[Frame, Finding]], consent: Consent) -> None:
+    """Stop before the start if anything would be lost.
+
+    Raises:
+        TargetError: the first few frames, how many more, and what can be done.
+    """
+    refused = [(frame, finding) for frame, finding in found if consent.refuses(finding)]
+    if not refused:
+        return
+    named = ", ".join(f"{frame.path} ({finding.reason})" for frame, finding in refused[:NAMED_FRAMES])
+    more = f" and {len(refused) - NAMED_FRAMES} more" if len(refused) > NAMED_FRAMES else ""
+    if all(finding.state is State.OTHER_RUNTIME for _, finding in refused):
+        raise TargetError(
+            f"another runtime or machine made {named}{more}; --mix-runtimes keeps them, --overwrite redoes them"
+        )
+    raise TargetError(f"other work is in the way: {named}{more}; write elsewhere, or replace it with --overwrite")

@@ -1,0 +1,107 @@
+"""A resolved job, from the first look at the target to the last frame."""
+
+import os
+import secrets
+import time
+from pathlib import Path
+
+from vfxgan.errors import FramesFailed, ImageError, TargetError
+from vfxgan.images import use_threads
+from vfxgan.progress import Progress
+from vfxgan.render.pipeline import Made, Tally, make_frames
+from vfxgan.render.plan import Consent, Finding, Frame, State, examine, look, refuse_foreign
+from vfxgan.render.request import Job
+from vfxgan.render.runtimes import Runtime, RuntimeOptions, load_runtime
+from vfxgan.render.seeds import FrameMaker, frame_maker
+
+
+def open_runtime(job: Job) -> Runtime:
+    """The runtime of a job, with one stream a worker."""
+    streams = min(job.threads, len(job.frames))
+    return load_runtime(job.runtime, job.model, RuntimeOptions(streams))
+
+
+def survey(job: Job, maker: FrameMaker) -> list[tuple[Frame, Finding]]:
+    """What stands at each target, by its header.
+
+    Raises:
+        TargetError: frames of another recipe are in the way.
+    """
+    found = [(frame, look(frame.path, maker.recipe(frame.seed))) for frame in job.frames]
+    refuse_foreign(found, job.consent)
+    return found
+
+
+def prepare(job: Job, runtime: Runtime) -> FrameMaker:
+    """Join what a frame needs, for `survey` and `render`."""
+    use_threads(1)
+    return frame_maker(job.model, runtime, job.output)
+
+
+def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
+    """Make the frames that are not done.
+
+    Raises:
+        TargetError: the folder cannot be written to.
+        WriteError: the disk is full.
+        Interrupted: Ctrl-C or SIGTERM.
+        FramesFailed: some frames failed; each was named.
+    """
+    check_writable(job.pattern.folder)
+    work = _Work(maker, job.consent)
+    tally = make_frames(job.frames, work, threads=job.threads, batch=job.batch, progress=progress)
+    if tally.failed:
+        numbers = ", ".join(reason.partition(" (")[0].removeprefix("frame ") for reason in tally.failed[:20])
+        raise FramesFailed(
+            f"{len(tally.failed)} of {len(job.frames)} frames failed: {numbers}"
+            f"{' …' if len(tally.failed) > 20 else ''}; the others are done"
+        )
+    return tally
+
+
+class _Work:
+    """One frame: kept if it is there and whole, else made."""
+
+    def __init__(self, maker: FrameMaker, consent: Consent) -> None:
+        self.maker, self.consent = maker, consent
+
+    def __call__(self, frame: Frame) -> Made:
+        finding = examine(frame.path, self.maker.recipe(frame.seed))
+        if self.consent.keeps(finding):
+            return Made("kept")
+        if self.consent.refuses(finding):  # it was not there when the run began
+            raise ImageError(f"{frame.path} appeared meanwhile ({finding.reason}); it was left alone")
+        if finding.state is State.FOREIGN and not frame.path.is_file():
+            raise ImageError(f"{frame.path} is {finding.reason}; remove it")
+        return Made("rendered", self.maker.write(frame.seed, frame.path))
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder if need be, and try it.
+
+    Raises:
+        TargetError: it cannot be made or written to.
+    """
+    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise TargetError(
+            f"{folder}: cannot be written to ({error.strerror}); choose another folder or change its permissions"
+        ) from error
+
+
+def summary(job: Job, tally: Tally, started: float) -> str:
+    """The line at the end of a render."""
+    seconds = max(time.monotonic() - started, 1e-6)
+    parts = [f"{tally.done} frames in {job.pattern.text}"]
+    if tally.kept:
+        parts.append(f"{tally.rendered} rendered, {tally.kept} were done before")
+    if tally.rendered:
+        parts.append(f"{tally.rendered / seconds:.1f} frames/s")
+    if tally.clipped_values:
+        limit = "PNG's 0 … 1" if job.output.format == "png" else "half's ±65504"
+        parts.append(f"{tally.clipped_values} values in {tally.clipped_frames} frames were clipped to {limit}")
+    return "; ".join(parts)

@@ -1,0 +1,55 @@
+"""What every runtime offers the pipeline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfxgan.recipe import Plain
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RuntimeOptions:
+    """What a runtime must know beforehand.
+
+    Attributes:
+        streams: how many threads will call `infer` at a time; each gets one single-threaded stream.
+    """
+
+    streams: int = 1
+
+
+class Runtime(Protocol):
+    """A model that was opened on a device. A context manager; `infer` may be called from `streams` threads at a time.
+
+    Attributes:
+        fingerprint: all that decides its bits beside the model and the input.
+        input_shape: static, [1, …].
+    """
+
+    @property
+    def fingerprint(self) -> Mapping[str, Plain]: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+
+    def __enter__(self) -> "Runtime": ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def infer(self, x: Array) -> Array:
+        """One frame.
+
+        Args:
+            x: `input_shape`, float32.
+        Returns:
+            [1, C, H, W] float32, the model's own range; the caller may write into it.
+        Raises:
+            RuntimeFailure: the runtime failed, or gave another shape or type than a picture's.
+        """
+        ...

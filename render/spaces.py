@@ -1,0 +1,134 @@
+"""Output colour spaces: none (linear Rec.709), or any of an OpenColorIO config, through OpenImageIO."""
+
+import difflib
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenImageIO as oiio
+from numpy.typing import NDArray
+
+from vfxgan.errors import ImageError, UsageError
+from vfxgan.render.options import OutputOptions
+
+Array = NDArray[np.float32]
+
+# Pinned: ocio://default follows the library, and the cg config has no camera spaces.
+DEFAULT_CONFIG = "ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4"
+SOURCE_SPACE = "lin_rec709"
+
+_D65 = (0.3127, 0.3290)
+_ACES_WHITE = (0.32168, 0.33767)
+# Red, green, blue, white as x, y: Rec.709 ITU-R BT.709; AP0 and AP1 SMPTE ST 2065-1 and S-2014-004; Rec.2020; P3-D65.
+CHROMATICITIES = {
+    "lin_rec709_scene": (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, *_D65),
+    "lin_ap1_scene": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, *_ACES_WHITE),
+    "lin_ap0_scene": (0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, *_ACES_WHITE),
+    "lin_rec2020_scene": (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, *_D65),
+    "lin_p3d65_scene": (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65),
+}
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """From linear Rec.709 to one space of one config.
+
+    Attributes:
+        space: the config's own name for it.
+        config: as OpenImageIO takes it.
+        config_id: for the recipe: the built-in config's name, or the SHA-256 of the config file.
+        interop_id: the Color Interop Forum's name for the space, "" where it has none.
+        linear: whether colour can be converted premultiplied.
+    """
+
+    space: str
+    config: str
+    config_id: str
+    interop_id: str
+    linear: bool
+
+    def apply(self, pixels: Array) -> Array:
+        """Convert [H, W, C] premultiplied linear Rec.709.
+
+        Raises:
+            ImageError: OpenImageIO refused.
+        """
+        source, target = oiio.ImageBuf(pixels), oiio.ImageBuf()
+        # An alpha of OpenImageIO's own making: [H, W, 4] arrays come without channel names.
+        source.specmod().alpha_channel = 3 if pixels.shape[2] == 4 else -1
+        done = oiio.ImageBufAlgo.colorconvert(
+            target, source, SOURCE_SPACE, self.space, not self.linear, "", "", self.config, nthreads=1
+        )
+        if not done:
+            raise ImageError(f"cannot be converted to {self.space!r} ({target.geterror()})")
+        return np.ascontiguousarray(target.get_pixels(oiio.FLOAT))
+
+
+def find_conversion(options: OutputOptions) -> Conversion | None:
+    """The conversion that `--colorspace` needs; None where light is stored as it is.
+
+    Raises:
+        UsageError: the config cannot be read, or has no such space; the closest names are listed.
+    """
+    if options.format == "png" or options.colorspace == SOURCE_SPACE:
+        return None
+    config, origin = _config_of(options)
+    colours = oiio.ColorConfig(config)
+    trouble = colours.geterror()  # without this look, a config that is missing becomes another one
+    if trouble:
+        raise UsageError(f"{origin}: {' '.join(trouble.split())}; correct the path")
+    space = _known_space(colours, options.colorspace, origin)
+    _known_space(colours, SOURCE_SPACE, origin)
+    return Conversion(
+        space=space,
+        config=config,
+        config_id=_config_id(config),
+        interop_id=colours.get_color_interop_id(space) or "",
+        linear=bool(colours.isColorSpaceLinear(space)),
+    )
+
+
+def header_of(options: OutputOptions, conversion: Conversion | None) -> dict[str, Any]:
+    """The attributes that say which space the pixels are in.
+
+    `colorInteropID` is written by name: `set_colorspace` would look it up in whichever config $OCIO names, and the
+    same frame would get another header on another machine.
+    """
+    if options.format == "png":
+        return {}
+    if conversion is None:
+        interop_id, space = "lin_rec709_scene", SOURCE_SPACE
+    else:
+        interop_id, space = conversion.interop_id, conversion.space
+    attributes: dict[str, Any] = {"colorInteropID": interop_id} if interop_id else {"vfxgan:colorspace": space}
+    if interop_id in CHROMATICITIES:
+        attributes["chromaticities"] = CHROMATICITIES[interop_id]
+    return attributes
+
+
+def _config_of(options: OutputOptions) -> tuple[str, str]:
+    if options.ocio:
+        return options.ocio, f"--ocio {options.ocio!r}"
+    from_environment = os.environ.get("OCIO")
+    if from_environment:
+        return from_environment, f"$OCIO {from_environment!r}"
+    return DEFAULT_CONFIG, DEFAULT_CONFIG
+
+
+def _config_id(config: str) -> str:
+    if config.startswith("ocio://"):
+        return config
+    return f"sha256:{hashlib.sha256(Path(config).read_bytes()).hexdigest()}"
+
+
+def _known_space(colours: Any, name: str, origin: str) -> str:
+    if colours.getColorSpaceIndex(name) >= 0:
+        return str(colours.resolve(name))
+    names = [known for space in colours.getColorSpaceNames() for known in (space, *colours.getAliases(space))]
+    by_lower = {known.lower(): known for known in names}
+    close = [by_lower[known] for known in difflib.get_close_matches(name.lower(), by_lower, n=4, cutoff=0.5)]
+    hint = f"close names: {', '.join(close)}" if close else f"it has {len(colours.getColorSpaceNames())} spaces"
+    raise UsageError(f"--colorspace: {origin} has no space {name!r}; {hint}")

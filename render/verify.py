@@ -1,0 +1,133 @@
+"""Are frames on disk what they say? By their own digests, and by making a sample of them again."""
+
+import math
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vfxgan.errors import ImageError, UsageError
+from vfxgan.images import FORMAT_OF_EXTENSION, Picture, read_header, read_picture
+from vfxgan.recipe import read_stamp
+from vfxgan.render.like import read_like
+from vfxgan.render.plan import find_problem
+from vfxgan.render.request import RenderRequest, resolve, usable_cores
+from vfxgan.render.run import open_runtime, prepare
+from vfxgan.render.runtimes import Runtime
+from vfxgan.sequences import frames_on_disk, parse_pattern
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One frame and what is wrong with it; "" for nothing."""
+
+    path: Path
+    problem: str
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One frame beside a second rendering of it.
+
+    Attributes:
+        same_bytes: the two files are equal.
+        reasons: why they may differ (another runtime, another machine); empty where they must not.
+        psnr_db: infinite where the pixels are equal.
+    """
+
+    path: Path
+    same_bytes: bool
+    reasons: tuple[str, ...]
+    psnr_db: float
+
+    @property
+    def fails(self) -> bool:
+        return not self.same_bytes and not self.reasons
+
+
+def find_frames(text: str) -> list[Path]:
+    """The frames that a folder, a pattern or a file name stands for.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = Path(text)
+    if path.is_dir():
+        found = sorted(item for item in path.iterdir() if _is_frame(item))
+    elif set("#@%$") & set(path.name):
+        found = list(frames_on_disk(parse_pattern(text, 2)).values())
+    else:
+        found = [path] if path.is_file() else []
+    if not found:
+        raise UsageError(f"{text!r}: no frames there; give a folder, a file, or a quoted pattern such as 'shot010/####.exr'")
+    return found
+
+
+def _is_frame(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in FORMAT_OF_EXTENSION and not path.name.startswith(".")
+
+
+def check_frames(paths: Sequence[Path]) -> Iterator[Checked]:
+    """Check each frame by its own digests, in order, on all cores."""
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        yield from pool.map(_check, paths)
+
+
+def _check(path: Path) -> Checked:
+    problem = find_problem(path)
+    return Checked(path, problem) if problem else Checked(path, "", seed_of(path))
+
+
+def seed_of(path: Path) -> int | None:
+    """The seed in a frame's recipe, None where there is none to be read."""
+    try:
+        stamp = read_stamp(read_header(path))
+    except ImageError:
+        return None
+    return stamp.recipe.seed if stamp else None
+
+
+def sample(paths: Sequence[Path], count: int) -> list[Path]:
+    """`count` frames spread evenly over a sequence, the same ones every time."""
+    if count >= len(paths):
+        return list(paths)
+    return [paths[(2 * place + 1) * len(paths) // (2 * count)] for place in range(count)]
+
+
+def rerender(paths: Sequence[Path], model: str | None) -> Iterator[Compared]:
+    """Make frames again from their recipes and compare the files.
+
+    Raises:
+        ModelError: their model is not at hand.
+        MissingExtraError: their runtime is not installed.
+    """
+    with ExitStack() as open_things, tempfile.TemporaryDirectory(prefix="vfxgan-verify-") as folder:
+        runtimes: dict[tuple[str, str], Runtime] = {}
+        for path in paths:
+            again = Path(folder) / f"again{path.suffix}"
+            job = resolve(RenderRequest(out=str(again), like=str(path), model=model, threads=1))
+            key = (job.model.sha256, job.runtime)
+            if key not in runtimes:
+                runtimes[key] = open_things.enter_context(open_runtime(job))
+            maker = prepare(job, runtimes[key])
+            assert job.like is not None
+            maker.write(job.like.recipe.seed, again)
+            reasons = tuple(job.like.differences(maker.recipe(job.like.recipe.seed)))
+            same = again.read_bytes() == path.read_bytes()
+            yield Compared(path, same, reasons, math.inf if same else psnr_db(read_picture(path), read_picture(again)))
+
+
+def psnr_db(reference: Picture, other: Picture) -> float:
+    """Peak signal-to-noise ratio over all channels; the peak is the type's largest, for floats the brightest value, at least 1."""
+    a, b = reference.pixels.astype(np.float64), other.pixels.astype(np.float64)
+    if a.shape != b.shape:
+        return -math.inf
+    is_integer = np.issubdtype(reference.pixels.dtype, np.integer)
+    peak = float(np.iinfo(reference.pixels.dtype).max) if is_integer else max(1.0, float(np.abs(a).max()))
+    error = float(np.mean((a - b) ** 2))
+    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
