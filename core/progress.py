@@ -14,6 +14,7 @@ class Progress(Protocol):
 
     def __enter__(self) -> "Progress": ...
     def __exit__(self, *reason: Any) -> None: ...
+    def skip(self, count: int) -> None: ...
     def advance(self, **facts: Any) -> None: ...
     def warn(self, message: str) -> None: ...
 
@@ -41,6 +42,9 @@ class _Silent:
     def __exit__(self, *reason: Any) -> None:
         pass
 
+    def skip(self, count: int) -> None:
+        """So many were done before; they do not count in the rate."""
+
     def advance(self, **facts: Any) -> None:
         pass
 
@@ -50,8 +54,12 @@ class _Silent:
 
 class _Counted(_Silent):
     def __init__(self, label: str, total: int) -> None:
-        self.label, self.total, self.done = label, total, 0
+        self.label, self.total, self.done, self.skipped = label, total, 0, 0
         self.started = time.monotonic()
+
+    def skip(self, count: int) -> None:
+        self.done += count
+        self.skipped += count
 
     def advance(self, **facts: Any) -> None:
         self.done += 1
@@ -62,7 +70,7 @@ class _Counted(_Silent):
 
     @property
     def rate(self) -> float:
-        return self.done / max(time.monotonic() - self.started, 1e-6)
+        return (self.done - self.skipped) / max(time.monotonic() - self.started, 1e-6)
 
     @property
     def eta_s(self) -> float:

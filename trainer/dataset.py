@@ -43,8 +43,7 @@ def write_elements(job: ElementsJob, progress: Progress, processes: int | None =
     todo = [index for index in range(job.count) if not job.path(index).exists()]
     chunks = [(job, todo[start : start + CHUNK]) for start in range(0, len(todo), CHUNK)]
     with progress:
-        for _ in range(job.count - len(todo)):
-            progress.advance()
+        progress.skip(job.count - len(todo))
         for done in _run(chunks, processes or os.cpu_count() or 1):
             for _ in range(done):
                 progress.advance()

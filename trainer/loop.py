@@ -92,8 +92,7 @@ class Run:
         warned: set[str] = set()
         try:
             with bar, self._stop_signals():
-                for _ in range(self.iteration):
-                    bar.advance()
+                bar.skip(self.iteration)
                 while self.iteration < self.options.iterations and self.stop_signal is None:
                     scalars = self._iterate()
                     self.iteration += 1

@@ -19,9 +19,9 @@ def _group() -> None:
 @app.command("elements")
 def elements(
     out: Annotated[Path, typer.Option("--out", help="Folder for the EXR files.")],
-    count: Annotated[int, typer.Option(help="How many.", min=1, max=999_999)] = 4000,
-    size: Annotated[int, typer.Option(help="Side in pixels.", min=32, max=1024)] = 128,
-    seed: Annotated[int, typer.Option(help="Data set seed; the same seed gives the same files.", min=0)] = 0,
+    count: Annotated[int, typer.Option(help="How many, up to 999,999.")] = 4000,
+    size: Annotated[int, typer.Option(help="Side in pixels, 32 … 1024.")] = 128,
+    seed: Annotated[int, typer.Option(help="Data set seed; the same seed gives the same files.")] = 0,
     processes: Annotated[int | None, typer.Option(help="Default: one a core.", min=1)] = None,
     progress: Annotated[ProgressChoice, typer.Option(help="How to report.")] = ProgressChoice.bar,
 ) -> None:
@@ -30,8 +30,9 @@ def elements(
     from vfxgan.progress import say
     from vfxgan.trainer.dataset import ElementsJob, write_elements
 
-    if seed >= 2**32:
-        raise UsageError(f"--seed {seed} is outside 0 … {2**32 - 1}")
+    for option, value, low, high in (("count", count, 1, 999_999), ("size", size, 32, 1024), ("seed", seed, 0, 2**32 - 1)):
+        if not low <= value <= high:
+            raise UsageError(f"--{option} {value} is outside {low} … {high}")
     job = ElementsJob(out, count, size, seed)
     write_elements(job, reporter(progress.value, "elements", count), processes)
     say(f"{count} elements of {size} px in {out}")

@@ -79,7 +79,7 @@ def _usage_line(message: str, arguments: list[str]) -> str:
         return (
             f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."
         )
-    return f"{line} See: vfxgan --help"
+    return f"{line.rstrip('.')}; see: vfxgan --help"
 
 
 def _fail(error: BaseException, line: str, code: int) -> int:

@@ -38,6 +38,9 @@ class OpenVinoCpu:
         isa = os.environ.get(ISA_VARIABLE, "")
         version = str(openvino.__version__).partition("-")[0]
         self.fingerprint: Mapping[str, Plain] = cpu_fingerprint("openvino", version, f"onednn {isa}" if isa else "")
+        # The binding's first inference sets up statics while it holds the GIL: two threads that both come first wait
+        # for each other for ever (seen with 2026.4). So the first one is made here, alone.
+        self.infer(np.zeros(self.input_shape, np.float32))
 
     @staticmethod
     def _compile(openvino: Any, model: ModelFile, streams: int) -> Any:
