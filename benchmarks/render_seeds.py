@@ -3,7 +3,7 @@
     python benchmarks/render_seeds.py [--sizes 256,1024] [--frames 300,60] [--json FILE]
 
 Field loop: PyTorch eager on all cores, batch 1, RandomState(seed), 8-bit PNG by Pillow; imports not counted.
-vfxgan render: the whole command, start-up counted; half EXR, zips.
+vfxgan render: the whole command, start-up counted; half EXR, zips. Default runtime, and OpenVINO beside it.
 Floor: (CPU seconds of pure inference + CPU seconds of pure encoding, a frame) / cores, each in one thread alone.
 Networks: the paper's DCGAN at each size, RGBA, random weights with measured batch-norm statistics.
 """
@@ -46,6 +46,7 @@ class Row:
     field_fps: float
     render_fps: float
     ratio: float
+    openvino_fps: float
     inference_cpu_ms: float
     encode_cpu_ms: float
     floor_fps: float
@@ -80,9 +81,10 @@ def field_loop(network: torch.nn.Module, spec: ModelSpec, frames: int, folder: P
     return frames / (time.perf_counter() - started)
 
 
-def render_command(model: Path, frames: int, folder: Path) -> float:
+def render_command(model: Path, frames: int, folder: Path, runtime: str = "onnxruntime") -> float:
     command = [sys.executable, "-c", "from vfxgan.cli.main import main; main()", "render", str(model)]
     command += ["--seeds", f"0-{frames - 1}", "--out", str(folder / "####.exr"), "--progress", "none"]
+    command += ["--runtime", runtime]
     started = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
     return frames / (time.perf_counter() - started)
@@ -121,12 +123,13 @@ def measure(size: int, frames: int) -> Row:
     with tempfile.TemporaryDirectory() as scratch_name:
         scratch = Path(scratch_name)
         network, model, spec = make_model(scratch, size)
-        field, render = [], []
+        field, render, openvino = [], [], []
         for repeat in range(REPEATS):
             pngs, exrs = scratch / f"png{repeat}", scratch / f"exr{repeat}"
             pngs.mkdir()
             field.append(field_loop(network, spec, max(frames // 4, 10), pngs))
             render.append(render_command(model, frames, exrs))
+            openvino.append(render_command(model, frames, scratch / f"ov{repeat}", "openvino"))
         raw = scratch / "raw"
         raw.mkdir()
         inference = inference_cpu_s(model, spec, min(frames, 100))
@@ -139,6 +142,7 @@ def measure(size: int, frames: int) -> Row:
             round(field_fps, 2),
             round(render_fps, 2),
             round(float(np.median(np.array(render) / np.array(field))), 2),
+            round(float(np.median(openvino)), 2),
             round(inference * 1000, 2),
             round(encoding * 1000, 2),
             round(floor, 2),
@@ -169,13 +173,13 @@ def main() -> None:
     arguments = parser.parse_args()
     facts = machine()
     print(", ".join(f"{name} {value}" for name, value in facts.items()))
-    print("size  field fps  render fps  ratio  inference ms  encode ms  floor fps  of floor")
+    print("size  field fps  render fps  ratio  openvino fps  inference ms  encode ms  floor fps  of floor")
     rows = []
     for size, frames in zip(arguments.sizes.split(","), arguments.frames.split(","), strict=True):
         row = measure(int(size), int(frames))
         rows.append(asdict(row))
         print(
-            f"{row.size:4d}  {row.field_fps:9.2f}  {row.render_fps:10.2f}  {row.ratio:5.2f}  "
+            f"{row.size:4d}  {row.field_fps:9.2f}  {row.render_fps:10.2f}  {row.ratio:5.2f}  {row.openvino_fps:12.2f}  "
             f"{row.inference_cpu_ms:12.2f}  {row.encode_cpu_ms:9.2f}  {row.floor_fps:9.2f}  {row.share_of_floor:8.1%}",
             flush=True,
         )

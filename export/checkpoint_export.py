@@ -11,8 +11,8 @@ from vfxgan.export.fold import fold_batch_norms
 from vfxgan.export.onnx_file import to_onnx, with_spec, write_onnx
 from vfxgan.export.parity import TOLERANCE, check_parity
 from vfxgan.spec import ModelSpec
-from vfxgan.trainer.networks.checkpoint import load_checkpoint
 from vfxgan.trainer.networks import build_generator
+from vfxgan.trainer.networks.checkpoint import load_checkpoint
 
 
 @dataclass(frozen=True)

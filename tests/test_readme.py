@@ -41,7 +41,10 @@ def test_the_commands_run_one_after_the_other(block, tmp_path):
         assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"
 
 
-@pytest.mark.parametrize("target", [t for block in blocks("sh") for t in re.findall(r"^make (\w+)", block, re.MULTILINE)])
+TARGETS = re.findall(r"^make (\w+)", "\n".join(blocks("sh")), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_the_make_targets_exist_and_would_run(target):
     outcome = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
     assert outcome.returncode == 0, outcome.stderr

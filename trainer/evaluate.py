@@ -11,10 +11,10 @@ from vfxgan.errors import ModelError, UsageError
 from vfxgan.latents import latent
 from vfxgan.progress import Progress
 from vfxgan.spec import LatentInput, ModelSpec
-from vfxgan.trainer.networks.checkpoint import load_checkpoint
 from vfxgan.trainer.data import load_pictures
 from vfxgan.trainer.distance import sliced_wasserstein
 from vfxgan.trainer.networks import build_generator
+from vfxgan.trainer.networks.checkpoint import load_checkpoint
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from torch import Generator, nn
 from vfxgan.errors import TargetError, TrainingError
 from vfxgan.progress import Progress, say
 from vfxgan.trainer.average import Average
-from vfxgan.trainer.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vfxgan.trainer.journal import Journal
+from vfxgan.trainer.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from vfxgan.trainer.options import RunOptions
 from vfxgan.trainer.recipes.base import GENERATOR, Recipe
 

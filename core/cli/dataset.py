@@ -30,7 +30,11 @@ def elements(
     from vfxgan.progress import say
     from vfxgan.trainer.dataset import ElementsJob, write_elements
 
-    for option, value, low, high in (("count", count, 1, 999_999), ("size", size, 32, 1024), ("seed", seed, 0, 2**32 - 1)):
+    for option, value, low, high in (
+        ("count", count, 1, 999_999),
+        ("size", size, 32, 1024),
+        ("seed", seed, 0, 2**32 - 1),
+    ):
         if not low <= value <= high:
             raise UsageError(f"--{option} {value} is outside {low} … {high}")
     job = ElementsJob(out, count, size, seed)
