@@ -12,7 +12,8 @@
     ├── ParityError             1   an exported artefact differs from the network
     ├── TrainingError           1   a training run cannot go on
     ├── VerifyError             1   frames on disk are not what they say
-    └── FramesFailed            3   some frames failed; each was named
+    ├── FramesFailed            3   some frames failed; each was named
+    └── Interrupted             130 Ctrl-C or SIGTERM; what was finished is whole
 
 A message says what failed, with which value, file or frame, and what to do. The command line prints it as one line.
 """
@@ -77,3 +78,9 @@ class FramesFailed(VfxganError):
     """Some frames failed; the others are valid."""
 
     exit_code = 3
+
+
+class Interrupted(VfxganError):
+    """Ctrl-C or SIGTERM; the frames in flight were finished, and the message says how many are done."""
+
+    exit_code = 130

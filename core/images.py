@@ -110,7 +110,7 @@ def _one_line(text: str) -> str:
 def pixel_digest(pixels: Pixels, channels: tuple[str, ...]) -> str:
     """SHA-256 over type, shape, channel names and values, as they decode."""
     digest = hashlib.sha256(f"{pixels.dtype.str}{pixels.shape}{','.join(channels)}".encode())
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
 
@@ -131,7 +131,9 @@ def check_compression(name: str) -> str:
     return name
 
 
-def write_picture(path: Path, picture: Picture, *, before_replace: Callable[[Path], None] | None = None, keep: bool = True) -> None:
+def write_picture(
+    path: Path, picture: Picture, *, before_replace: Callable[[Path], None] | None = None, keep: bool = True
+) -> None:
     """Write a picture beside its target, check it, then put it in place in one step.
 
     Args:
@@ -153,7 +155,9 @@ def write_picture(path: Path, picture: Picture, *, before_replace: Callable[[Pat
         if keep:
             _replace(temporary, path)
     except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({error.strerror or error}); check space and permissions") from error
+        raise WriteError(
+            f"{path}: cannot be written ({error.strerror or error}); check space and permissions"
+        ) from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()

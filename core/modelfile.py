@@ -98,7 +98,9 @@ def packaged_models() -> dict[str, Path]:
 def find_settings() -> Path | None:
     """`vfxgan.toml` in the working folder or the nearest one above."""
     here = Path.cwd()
-    return next((folder / SETTINGS_FILE for folder in (here, *here.parents) if (folder / SETTINGS_FILE).is_file()), None)
+    return next(
+        (folder / SETTINGS_FILE for folder in (here, *here.parents) if (folder / SETTINGS_FILE).is_file()), None
+    )
 
 
 def model_of_settings(settings: Path) -> Path | None:

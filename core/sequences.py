@@ -1,5 +1,6 @@
 """Frame sequences on disk: patterns such as `shot010/####.exr`, through fileseq."""
 
+import functools
 import string
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ class Pattern:
         return Path(_sequence(self.text).frame(frame))
 
 
+@functools.lru_cache(maxsize=8)  # parsing costs more than naming a frame, and a shot has thousands
 def _sequence(text: str) -> fileseq.FileSequence:
     # fileseq reads #### as sixteen digits unless told that one # is one digit.
     return fileseq.FileSequence(text, pad_style=fileseq.PAD_STYLE_HASH1)
@@ -60,7 +62,9 @@ def parse_pattern(text: str, frames: int) -> Pattern:
     if not set("#@%$") & set(path.name):
         if frames > 1:
             example = path.with_name(f"{path.stem}.####{path.suffix}")
-            raise UsageError(f"--out {text!r} names one file, but there are {frames} frames; write '{example}' (quoted)")
+            raise UsageError(
+                f"--out {text!r} names one file, but there are {frames} frames; write '{example}' (quoted)"
+            )
         return Pattern(text, 0)
     try:
         sequence = _sequence(text)

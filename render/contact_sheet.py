@@ -158,7 +158,7 @@ def linear_light(picture: Picture) -> Array:
     if pixels.shape[2] not in (3, 4):
         raise ImageError(f"has {pixels.shape[2]} channels ({', '.join(picture.channels[:8])}); RGB or RGBA is needed")
     if pixels.dtype.kind == "u":
-        unit = pixels.astype(np.float32) / np.iinfo(pixels.dtype).max
+        unit = pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
         alpha = unit[..., 3:] if pixels.shape[2] == 4 else np.ones_like(unit[..., :1])
         return np.concatenate([decode(unit[..., :3]) * alpha, alpha], axis=-1)
     light = np.nan_to_num(pixels.astype(np.float32), posinf=65504.0, neginf=-65504.0)

@@ -53,13 +53,12 @@ def _software() -> Iterator[Found]:
 
 
 def _model_and_runtimes() -> Iterator[Found]:
+    model: ModelFile | None = None
     try:
         model = read_model(find_model(None))
+        yield Found("model", True, f"{model.spec.name}, SHA-256 {model.sha256} ({model.path})", needed=True)
     except VfxganError as error:
         yield Found("model", False, str(error), needed=True)
-        model = None
-    else:
-        yield Found("model", True, f"{model.spec.name}, SHA-256 {model.sha256} ({model.path})", needed=True)
     for name in RUNTIMES:
         yield _runtime(name, model)
 
@@ -103,5 +102,3 @@ def _ocio() -> Found:
 def _temporary_folder() -> Found:
     folder = Path(tempfile.gettempdir())
     return Found("temporary folder", os.access(folder, os.W_OK), str(folder))
-
-

@@ -42,7 +42,8 @@ def store_half(values: Array, out: NDArray[np.float16], scratch: tuple[Array, Ar
         out: same shape, any strides.
         scratch: two arrays of the same shape.
     """
-    if values.min() < 0:
+    smallest = values.min()
+    if smallest < 0:
         out[...] = values
         return
     if values.max() == 0:
@@ -55,9 +56,15 @@ def store_half(values: Array, out: NDArray[np.float16], scratch: tuple[Array, Ar
     bits += odd
     bits += _REBIAS_AND_ROUND
     bits >>= np.uint32(13)
+    if smallest < _SMALLEST_NORMAL:
+        _add_subnormals(bits, values)
+    out.view(np.uint16)[...] = bits
+
+
+def _add_subnormals(bits: NDArray[np.uint32], values: Array) -> None:
+    """Bits so far say "smallest normal" where a value is below it: replace that by the value's own."""
     low = np.clip(values, 0, _SMALLEST_NORMAL, out=values)
     low += _SUBNORMAL_MAGIC
     subnormal = low.view(np.uint32)
     subnormal -= _SUBNORMAL_BITS
     bits += subnormal
-    out.view(np.uint16)[...] = bits

@@ -52,9 +52,7 @@ def frame_facts(path: Path) -> Facts:
     space = picture.attributes.get("colorInteropID") or picture.attributes.get("vfxgan:colorspace")
     if space:
         facts["colorspace"] = space
-    facts["channels"] = {
-        name: _range(picture.pixels[..., place]) for place, name in enumerate(picture.channels)
-    }
+    facts["channels"] = {name: _range(picture.pixels[..., place]) for place, name in enumerate(picture.channels)}
     if "A" in picture.channels:
         alpha = picture.pixels[..., picture.channels.index("A")]
         facts["alpha_above_zero"] = f"{100 * np.count_nonzero(alpha) / alpha.size:.1f} %"
@@ -87,7 +85,7 @@ def table(facts: Facts, indent: int = 0) -> list[str]:
     lines = []
     for key, value in facts.items():
         label = f"{'  ' * indent}{key.replace('_', ' ')}"
-        if isinstance(value, dict) and any(isinstance(inner, dict) for inner in value.values()) or _is_long(value):
+        if (isinstance(value, dict) and any(isinstance(inner, dict) for inner in value.values())) or _is_long(value):
             lines += [label, *table(value, indent + 1)]
         elif isinstance(value, dict):
             lines.append(f"{label:24s} {', '.join(f'{name} {_shown(inner)}' for name, inner in value.items()) or '-'}")
@@ -102,5 +100,5 @@ def _is_long(value: Any) -> bool:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return " … ".join(map(str, value)) if len(value) == 2 else ", ".join(map(str, value))
+        return ", ".join(map(str, value))
     return "-" if value is None else str(value)

@@ -1,5 +1,6 @@
 """`--like FRAME`: model, seed and options from a frame's recipe."""
 
+import contextlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -73,8 +74,8 @@ class Like:
         if self.recipe.options.get("ocio") != recipe.options.get("ocio"):
             reasons.append(f"OCIO config {recipe.options.get('ocio')}, not {self.recipe.options.get('ocio')}")
         mine, theirs = dict(recipe.fingerprint), dict(self.recipe.fingerprint)
-        reasons += [f"{key} {mine.get(key)}, not {theirs.get(key)}" for key in sorted(mine) if mine[key] != theirs.get(key)]
-        return reasons
+        changed = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
+        return reasons + [f"{key} {mine.get(key)}, not {theirs.get(key)}" for key in changed]
 
 
 def read_like(frame: str, model: str | None) -> Like:
@@ -107,9 +108,7 @@ def find_model_by_sha(sha256: str, model: str | None) -> ModelFile | None:
         given = read_model(find_model(model))
         return given if given.sha256 == sha256 else None
     candidates = list(packaged_models().values())
-    try:
+    with contextlib.suppress(ModelError):  # without a default, the packaged ones are looked at all the same
         candidates.insert(0, find_model(None))
-    except ModelError:
-        pass  # no default here; the packaged ones are looked at all the same
     models = (read_model(path) for path in candidates)
     return next((found for found in models if found.sha256 == sha256), None)

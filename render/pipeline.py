@@ -1,4 +1,4 @@
-"""Many frames over the cores: each worker makes whole frames, so memory holds one frame a worker, however many there are."""
+"""Many frames over the cores. Each worker makes whole frames, so memory holds one a worker, however many there are."""
 
 import contextlib
 import queue
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from vfxgan.errors import VfxganError, WriteError
+from vfxgan.errors import Interrupted, VfxganError, WriteError
 from vfxgan.progress import Progress
 from vfxgan.render.plan import Frame
 
@@ -34,7 +34,7 @@ class Tally:
     kept: int = 0
     clipped_values: int = 0
     clipped_frames: int = 0
-    failed: list[str] = field(default_factory=list)
+    failed: dict[int, str] = field(default_factory=dict)  # by frame number
 
     @property
     def done(self) -> int:
@@ -45,10 +45,6 @@ class Tally:
         self.kept += made.outcome == "kept"
         self.clipped_values += made.clipped
         self.clipped_frames += made.clipped > 0
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM; frames in flight were finished."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ class _Crew:
         except VfxganError as error:
             reason = f"frame {frame.number} (seed {frame.seed}): {error}"
             with self._lock:
-                self.tally.failed.append(reason)
+                self.tally.failed[frame.number] = reason
             self.events.put(_Event(frame, {**facts, "state": "failed"}, reason))
             return
         with self._lock:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vfxgan.errors import UsageError
@@ -29,8 +29,8 @@ class RenderRequest:
     start_frame: int | None = None
     threads: int | None = None
     batch: int = 1
-    output: OutputRequest = OutputRequest()
-    consent: Consent = Consent()
+    output: OutputRequest = field(default_factory=OutputRequest)
+    consent: Consent = field(default_factory=Consent)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from vfxgan.render.request import Job
 from vfxgan.render.runtimes import Runtime, RuntimeOptions, load_runtime
 from vfxgan.render.seeds import FrameMaker, frame_maker
 
+NAMED_FAILURES = 20
+
 
 def open_runtime(job: Job) -> Runtime:
     """The runtime of a job, with one stream a worker."""
@@ -51,10 +53,10 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
     work = _Work(maker, job.consent)
     tally = make_frames(job.frames, work, threads=job.threads, batch=job.batch, progress=progress)
     if tally.failed:
-        numbers = ", ".join(reason.partition(" (")[0].removeprefix("frame ") for reason in tally.failed[:20])
+        numbers = ", ".join(map(str, sorted(tally.failed)[:NAMED_FAILURES]))
+        more = " …" if len(tally.failed) > NAMED_FAILURES else ""
         raise FramesFailed(
-            f"{len(tally.failed)} of {len(job.frames)} frames failed: {numbers}"
-            f"{' …' if len(tally.failed) > 20 else ''}; the others are done"
+            f"{len(tally.failed)} of {len(job.frames)} frames failed: {numbers}{more}; the others are done"
         )
     return tally
 

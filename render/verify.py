@@ -13,7 +13,6 @@ import numpy as np
 from vfxgan.errors import ImageError, UsageError
 from vfxgan.images import FORMAT_OF_EXTENSION, Picture, read_header, read_picture
 from vfxgan.recipe import read_stamp
-from vfxgan.render.like import read_like
 from vfxgan.render.plan import find_problem
 from vfxgan.render.request import RenderRequest, resolve, usable_cores
 from vfxgan.render.run import open_runtime, prepare
@@ -64,7 +63,9 @@ def find_frames(text: str) -> list[Path]:
     else:
         found = [path] if path.is_file() else []
     if not found:
-        raise UsageError(f"{text!r}: no frames there; give a folder, a file, or a quoted pattern such as 'shot010/####.exr'")
+        raise UsageError(
+            f"{text!r}: no frames there; give a folder, a file, or a pattern in quotes ('shot010/####.exr')"
+        )
     return found
 
 
@@ -123,7 +124,10 @@ def rerender(paths: Sequence[Path], model: str | None) -> Iterator[Compared]:
 
 
 def psnr_db(reference: Picture, other: Picture) -> float:
-    """Peak signal-to-noise ratio over all channels; the peak is the type's largest, for floats the brightest value, at least 1."""
+    """Peak signal-to-noise ratio over all channels.
+
+    The peak is the largest value of an integer type; for floats the brightest value there is, but at least 1.
+    """
     a, b = reference.pixels.astype(np.float64), other.pixels.astype(np.float64)
     if a.shape != b.shape:
         return -math.inf

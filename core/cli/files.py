@@ -20,7 +20,9 @@ class BackgroundChoice(str, Enum):
 def verify(
     out: Annotated[str, typer.Argument(help="Folder, file, or quoted pattern: 'shot010/####.exr'.")],
     rerender: Annotated[int, typer.Option("--rerender", min=0, help="Make N of them again and compare bytes.")] = 0,
-    seeds: Annotated[str | None, typer.Option("--seeds", help="Seeds that must be there; others are not looked at.")] = None,
+    seeds: Annotated[
+        str | None, typer.Option("--seeds", help="Seeds that must be there; others are not looked at.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", help="For --rerender. Default: as for render.")] = None,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
 ) -> None:
@@ -52,7 +54,9 @@ def verify(
         say(problem)
     if problems:
         raise VerifyError(f"{len(problems)} problems, {len(whole)} of {len(paths)} frames are whole; render them again")
-    print(f"{len(whole)} frames are whole" + (f", {min(rerender, len(whole))} of them rendered again" if rerender else ""))
+    print(
+        f"{len(whole)} frames are whole" + (f", {min(rerender, len(whole))} of them rendered again" if rerender else "")
+    )
 
 
 def _rerendered(paths: list[Path], count: int, model: str | None) -> list[str]:
@@ -83,10 +87,14 @@ def inspect(
 
 def contact_sheet(
     out: Annotated[str, typer.Argument(help="Folder, file, or quoted pattern: 'shot010/####.exr'.")],
-    to: Annotated[Path | None, typer.Option("--to", help="Target .png. Default: beside the folder, by its name.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Target .png. Default: beside the folder, by its name.")
+    ] = None,
     columns: Annotated[int | None, typer.Option("--columns", min=1, help="Default: a sheet of about 16:9.")] = None,
     cell: Annotated[int, typer.Option("--cell", min=16, max=4096, help="Side of a picture in px.")] = 128,
-    background: Annotated[BackgroundChoice, typer.Option("--background", help="Behind alpha.")] = BackgroundChoice.black,
+    background: Annotated[
+        BackgroundChoice, typer.Option("--background", help="Behind alpha.")
+    ] = BackgroundChoice.black,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many frames, from the first.")] = None,
 ) -> None:
     """A PNG of many frames, each with its seed (or else its number) below it."""

@@ -22,7 +22,8 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="One JSON array.
             continue
         size = "x".join(map(str, reversed(item["size"]))) if item["size"] else "any size"
         channels = {3: "RGB", 4: "RGBA"}[item["channels"]]
-        print(f"{mark} {item['name']:16s} {item['kind']:10s} {size:10s} {channels:5s} {item['sha256'][:12]}  {item['path']}")
+        shape = f"{item['kind']:10s} {size:10s} {channels:5s}"
+        print(f"{mark} {item['name']:16s} {shape} {item['sha256'][:12]}  {item['path']}")
     if not found:
         print("no models at hand; give render a model file")
 

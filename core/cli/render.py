@@ -16,7 +16,8 @@ def render(
     out: Annotated[str, typer.Option("--out", help="Frames to write, quoted: 'shot010/####.exr' or .png.")],
     model: Annotated[str | None, typer.Argument(help="Model file, or the name of a packaged model.")] = None,
     model_option: Annotated[
-        str | None, typer.Option("--model", help="The same as MODEL. Default: $VFXGAN_MODEL, vfxgan.toml, the packaged one.")
+        str | None,
+        typer.Option("--model", help="The same as MODEL. Default: $VFXGAN_MODEL, vfxgan.toml, the packaged one."),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option("--seeds", help="0-499, 1-100x2,205, or @picks.txt (a file, in its order).")
@@ -33,7 +34,9 @@ def render(
     colorspace: Annotated[
         str | None, typer.Option(help="EXR: lin_rec709 (default), ACEScg, or any OCIO space. PNG is sRGB.")
     ] = None,
-    ocio: Annotated[str | None, typer.Option(help="OCIO config. Default: $OCIO, else the built-in studio config.")] = None,
+    ocio: Annotated[
+        str | None, typer.Option(help="OCIO config. Default: $OCIO, else the built-in studio config.")
+    ] = None,
     z_interval: Annotated[
         float | None, typer.Option(help="Half-width of the latents, in place of the model's; smaller: fewer artefacts.")
     ] = None,

@@ -15,7 +15,15 @@ RUNTIMES = {
 }
 DEFAULT_RUNTIME = "onnxruntime"  # by name, never by what happens to be installed
 
-__all__ = ["DEFAULT_RUNTIME", "RUNTIMES", "Runtime", "RuntimeOptions", "check_runtime_name", "installed", "load_runtime"]
+__all__ = [
+    "DEFAULT_RUNTIME",
+    "RUNTIMES",
+    "Runtime",
+    "RuntimeOptions",
+    "check_runtime_name",
+    "installed",
+    "load_runtime",
+]
 
 
 def check_runtime_name(name: str) -> str:
@@ -33,7 +41,8 @@ def load_runtime(name: str, model: ModelFile, options: RuntimeOptions) -> Runtim
         RuntimeFailure: it cannot be used here, or refuses the model.
     """
     module, class_name = RUNTIMES[check_runtime_name(name)]
-    _refuse_two_onnxruntimes()
+    if name == "onnxruntime":
+        _refuse_two_onnxruntimes()
     loader = getattr(importlib.import_module(module), class_name)
     return cast(Runtime, loader(model, options))
 

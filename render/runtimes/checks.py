@@ -36,8 +36,12 @@ def check_input(x: Array, shape: tuple[int, ...]) -> None:
 def check_picture(picture: Any, model: ModelFile) -> Array:
     """Raises RuntimeFailure unless the output is the picture that the spec promises."""
     if not isinstance(picture, np.ndarray) or picture.dtype != np.float32:
-        raise RuntimeFailure(f"{model.path}: gives {getattr(picture, 'dtype', type(picture))}, not float32; export it again")
+        raise RuntimeFailure(
+            f"{model.path}: gives {getattr(picture, 'dtype', type(picture))}, not float32; export it again"
+        )
     wanted = (1, model.spec.channels_out, *(model.spec.size or picture.shape[-2:]))
     if picture.shape != wanted:
-        raise RuntimeFailure(f"{model.path}: gives {list(picture.shape)}, its spec says {list(wanted)}; export it again")
+        raise RuntimeFailure(
+            f"{model.path}: gives {list(picture.shape)}, its spec says {list(wanted)}; export it again"
+        )
     return picture

@@ -10,7 +10,7 @@ def cpu_level() -> str:
 
     NumPy's own switch (NPY_DISABLE_CPU_FEATURES) is respected, since its float32 power differs between levels.
     """
-    simd = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[index]
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]
     names = {str(name).upper() for name in (*simd.get("baseline", ()), *simd.get("found", ()))}
     levels = (
         ("avx512", {"X86_V4", "AVX512_SKX"}),

@@ -43,7 +43,7 @@ class OnnxRuntimeCpu:
         settings.log_severity_level = ERRORS_ONLY
         try:
             return onnxruntime.InferenceSession(model.read(), settings, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 - its exceptions share no base but Exception
+        except Exception as error:
             raise RuntimeFailure(f"{model.path}: onnxruntime cannot load it ({_reason(error)})") from error
 
     def __enter__(self) -> "OnnxRuntimeCpu":
@@ -59,7 +59,7 @@ class OnnxRuntimeCpu:
         check_input(x, self.input_shape)
         try:
             (picture,) = self._session.run(None, {self._input_name: np.ascontiguousarray(x)})
-        except Exception as error:  # noqa: BLE001 - see _open
+        except Exception as error:
             raise RuntimeFailure(f"{self.model.path}: onnxruntime failed ({_reason(error)})") from error
         return check_picture(picture, self.model)
 

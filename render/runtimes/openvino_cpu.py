@@ -54,7 +54,7 @@ class OpenVinoCpu:
         try:
             core = openvino.Core()
             return core.compile_model(core.read_model(model.read(), b""), "CPU", settings)
-        except Exception as error:  # noqa: BLE001 - it raises plain RuntimeError and others
+        except Exception as error:
             raise RuntimeFailure(f"{model.path}: openvino cannot load it ({_reason(error)})") from error
 
     def __enter__(self) -> "OpenVinoCpu":

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -156,6 +157,20 @@ def test_one_picture_that_cannot_be_used_is_named(data, tmp_path, capfd, damage)
     line = capfd.readouterr().err
     assert "000003.exr" in line
     assert line.count("\n") == 1
+
+
+def test_a_full_disk_keeps_the_checkpoint_that_was_there(data, tmp_path, capfd):
+    assert train(data, tmp_path / "run", "--iterations", "1") == 0
+    before = (tmp_path / "run" / "ckpt.pt").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        assert train(data, tmp_path / "run", "--iterations", "2", "--resume", "--log-every", "9") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "ckpt.pt: checkpoint cannot be written" in capfd.readouterr().err
+    assert (tmp_path / "run" / "ckpt.pt").read_bytes() == before
+    assert not list((tmp_path / "run").glob(".*"))
 
 
 class Evil:
