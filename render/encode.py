@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from vfxgan.colour import encode
 from vfxgan.images import Pixels
 from vfxgan.render.half import clamp_to_half, store_half
-from vfxgan.render.light import Block, Light
+from vfxgan.render.light import Light
 from vfxgan.render.options import BitDepth
 from vfxgan.render.spaces import Conversion
 
@@ -44,11 +44,11 @@ def store(light: Light, bit_depth: BitDepth, conversion: Conversion | None = Non
         planes = np.moveaxis(conversion.apply(_gathered(light)), -1, 0)
         return Stored(pixels, _store_converted(planes, pixels))
     if bit_depth in ("8", "16"):
-        return Stored(pixels, sum(_store_srgb(light, block, pixels[block]) for block in light.blocks()))
+        return Stored(pixels, sum(_store_srgb(light, rows, pixels[rows]) for rows in light.blocks()))
     clamped = 0
-    for block in light.blocks():
+    for rows in light.blocks():
         for channel in range(channels):
-            clamped += _store_linear(light.plane(block, channel), pixels[block][..., channel], light.spare(block))
+            clamped += _store_linear(light.plane(rows, channel), pixels[rows, :, channel], light.spare(rows))
     return Stored(pixels, clamped)
 
 
@@ -63,9 +63,9 @@ def _store_linear(plane: Array, out: Pixels, spare: tuple[Array, Array]) -> int:
 
 def _gathered(light: Light) -> Array:
     whole = np.empty(light.shape, np.float32)
-    for block in light.blocks():
+    for rows in light.blocks():
         for channel in range(light.shape[2]):
-            whole[block][..., channel] = light.plane(block, channel)
+            whole[rows, :, channel] = light.plane(rows, channel)
     return whole
 
 
@@ -77,13 +77,13 @@ def _store_converted(planes: Array, out: Pixels) -> int:
     return clamped
 
 
-def _store_srgb(light: Light, block: Block, out: Pixels) -> int:
+def _store_srgb(light: Light, rows: slice, out: Pixels) -> int:
     """Unpremultiplied in linear light, since dividing sRGB values by alpha gives other colours."""
     largest = np.float32(np.iinfo(out.dtype).max)
-    alpha = light.plane(block, 3).copy() if light.shape[2] == 4 else None
+    alpha = light.plane(rows, 3).copy() if light.shape[2] == 4 else None
     clipped = 0
     for channel in range(3):
-        colour = light.plane(block, channel)
+        colour = light.plane(rows, channel)
         if alpha is not None:  # where it is 0, colour (pure emission) stays as it is
             np.divide(colour, alpha, out=colour, where=alpha > 0)
         clipped += int(np.count_nonzero((colour < 0) | (colour > 1 + _ROUNDING)))

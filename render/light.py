@@ -10,9 +10,8 @@ from vfxgan.errors import ImageError
 from vfxgan.spec import ModelSpec
 
 Array = NDArray[np.float32]
-Block = tuple[slice, slice]  # rows, columns
 
-BLOCK_PX = 256  # a side; three such planes of float32 fit a core's cache, and many are empty or without haze
+BLOCK_VALUES = 1 << 17  # float32; three such arrays fit a core's cache, and the calls cost little beside the work
 ALPHA = 3
 RANGE_NOISE = 1e-4  # how far rounding may carry a tanh past its end
 
@@ -37,8 +36,9 @@ class Light:
         self._scale, self._offset = np.float32(1 / (high - low)), np.float32(-low / (high - low))
         self._peak, self._toe = np.float32(encoded_peak(spec.encoding.peak)), spec.encoding.toe
         self._planes = output[0]
-        block = (min(BLOCK_PX, output.shape[2]), min(BLOCK_PX, output.shape[3]))
-        self._value, self._light, self._scratch = (np.empty(block[0] * block[1], np.float32) for _ in range(3))
+        self.rows_per_block = max(1, BLOCK_VALUES // output.shape[3])
+        block = (min(self.rows_per_block, output.shape[2]), output.shape[3])
+        self._value, self._light, self._scratch = (np.empty(block, np.float32) for _ in range(3))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -46,21 +46,21 @@ class Light:
         channels, height, width = self._planes.shape
         return height, width, channels
 
-    def blocks(self) -> Iterator[Block]:
-        """The rows and columns of each block."""
-        height, width, _ = self.shape
-        for top in range(0, height, BLOCK_PX):
-            for left in range(0, width, BLOCK_PX):
-                yield slice(top, min(top + BLOCK_PX, height)), slice(left, min(left + BLOCK_PX, width))
+    def blocks(self) -> Iterator[slice]:
+        """The rows of each block, from the top."""
+        height = self.shape[0]
+        for top in range(0, height, self.rows_per_block):
+            yield slice(top, min(top + self.rows_per_block, height))
 
-    def plane(self, block: Block, channel: int) -> Array:
-        """A block of one channel: premultiplied linear Rec.709, or alpha 0 … 1.
+    def plane(self, rows: slice, channel: int) -> Array:
+        """Some rows of one channel: premultiplied linear Rec.709, or alpha 0 … 1.
 
         Returns:
-            [h, w] float32. The caller may write into it; the next call overwrites it.
+            [h, W] float32. The caller may write into it; the next call overwrites it.
         """
-        light, (value, scratch) = _shaped(self._light, block), self.spare(block)
-        source = self._planes[channel][block]
+        count = rows.stop - rows.start
+        light, (value, scratch) = self._light[:count], self.spare(rows)
+        source = self._planes[channel, rows]
         if channel == ALPHA:
             return self._toed(source, np.float32(1), light, scratch, clip=True)
         encoded = self._toed(source, self._peak, value, scratch, clip=self._clip)
@@ -69,9 +69,10 @@ class Light:
         np.copyto(light, decode(encoded))
         return light
 
-    def spare(self, block: Block) -> tuple[Array, Array]:
+    def spare(self, rows: slice) -> tuple[Array, Array]:
         """Two buffers of a block's shape that hold nothing between calls of `plane`."""
-        return _shaped(self._value, block), _shaped(self._scratch, block)
+        count = rows.stop - rows.start
+        return self._value[:count], self._scratch[:count]
 
     def _toed(self, source: Array, top: np.float32, value: Array, scratch: Array, *, clip: bool) -> Array:
         """The network's range to 0 … top, haze removed, in `value`."""
@@ -85,9 +86,3 @@ class Light:
         if value.min() >= 2 * self._toe:
             return value  # as the toe leaves it
         return apply_toe(value, self._toe, scratch)
-
-
-def _shaped(buffer: Array, block: Block) -> Array:
-    rows, columns = block
-    height, width = rows.stop - rows.start, columns.stop - columns.start
-    return buffer[: height * width].reshape(height, width)
