@@ -98,7 +98,7 @@ def read_like(frame: str, model: str | None) -> Like:
     found = find_model_by_sha(recipe.model, model)
     if found is None:
         given = f"{model} is another one" if model else "it is not among the models at hand"
-        raise ModelError(f"--like {path}: needs the model with SHA-256 {recipe.model}; {given}; give it with --model")
+        raise ModelError(f"{path} needs the model with SHA-256 {recipe.model}; {given}; give it with --model")
     return Like(path, recipe, found)
 
 

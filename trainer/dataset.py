@@ -1,6 +1,7 @@
 """Make the elements data set: many processes, one EXR an element."""
 
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vfxgan.errors import TargetError
+from vfxgan.errors import Interrupted, TargetError
 from vfxgan.images import Picture, use_threads, write_picture
 from vfxgan.progress import Progress
 from vfxgan.trainer.elements import element
@@ -38,15 +39,23 @@ def write_elements(job: ElementsJob, progress: Progress, processes: int | None =
     Raises:
         TargetError: the folder holds the elements of other settings, or other files under these names.
         WriteError: the disk is full, or not writable.
+        Interrupted: Ctrl-C; elements in hand were finished.
     """
     _claim(job)
     todo = [index for index in range(job.count) if not job.path(index).exists()]
     chunks = [(job, todo[start : start + CHUNK]) for start in range(0, len(todo), CHUNK)]
     with progress:
         progress.skip(job.count - len(todo))
-        for done in _run(chunks, processes or os.cpu_count() or 1):
-            for _ in range(done):
-                progress.advance()
+        made = job.count - len(todo)
+        try:
+            for done in _run(chunks, processes or os.cpu_count() or 1):
+                made += done
+                for _ in range(done):
+                    progress.advance()
+        except KeyboardInterrupt as error:
+            raise Interrupted(
+                f"interrupted: at least {made} of {job.count} elements are whole; run it again"
+            ) from error
 
 
 def _run(chunks: list[tuple[ElementsJob, list[int]]], processes: int) -> Iterator[int]:
@@ -54,7 +63,7 @@ def _run(chunks: list[tuple[ElementsJob, list[int]]], processes: int) -> Iterato
         yield from map(_write_chunk, chunks)
         return
     # spawn: the parent holds OpenImageIO's threads, which a fork would copy in an unknown state
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
         try:
             yield from pool.map(_write_chunk, chunks)
         except BaseException:

@@ -1,5 +1,9 @@
 """Procedural elements: the promises that an artist and the trainer rely on."""
 
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -68,3 +72,20 @@ def test_a_folder_of_other_elements_is_refused(tmp_path, capfd):
     assert run([*arguments, "--seed", "1"]) == 0
     assert run([*arguments, "--seed", "2"]) == 2
     assert "holds other elements (vfxgan elements: seed 1, size 64)" in capfd.readouterr().err
+
+
+def test_ctrl_c_leaves_whole_files_says_how_many_and_a_rerun_completes(tmp_path):
+    code = "from vfxgan.cli.main import main; main()"
+    arguments = ["dataset", "elements", "--out", str(tmp_path / "d"), "--size", "32", "--seed", "2"]
+    command = [sys.executable, "-c", code, *arguments, "--count", "20000", "--progress", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stdout if '"progress"' in line)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors.startswith("vfxgan: interrupted: at least ")
+    assert errors.count("\n") == 1
+    left = sorted(path for path in (tmp_path / "d").iterdir() if path.suffix == ".exr")
+    assert 16 <= len(left) < 20000
+    assert all(not path.name.startswith(".") and read_picture(path).pixels.shape == (32, 32, 4) for path in left[:40])
+    assert run([*arguments, "--count", "20", "--progress", "none"]) == 0
