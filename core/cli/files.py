@@ -2,11 +2,11 @@
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from vfxgan.cli.shared import ProgressChoice
+from vfxgan.cli.shared import ProgressChoice, needs_extra
 
 
 class BackgroundChoice(str, Enum):
@@ -73,16 +73,28 @@ def _rerendered(paths: list[Path], count: int, model: str | None) -> list[str]:
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A model (.onnx), or a frame (.exr, .png).")],
+    file: Annotated[Path, typer.Argument(help="A model (.onnx), a checkpoint (.pt) or a frame (.exr, .png).")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """What a model or a frame says about itself."""
+    """What a model, a checkpoint or a frame says about itself."""
     import json
 
     from vfxgan.render.inspect import inspect_file, table
 
-    facts = inspect_file(file)
+    facts = _checkpoint_facts(file) if file.suffix.lower() == ".pt" else inspect_file(file)
     print(json.dumps(facts) if as_json else "\n".join(table(facts)))
+
+
+def _checkpoint_facts(file: Path) -> dict[str, Any]:
+    with needs_extra("train", "reading a checkpoint"):
+        from vfxgan.trainer.networks.checkpoint import load_checkpoint
+    checkpoint = load_checkpoint(file)
+    return {
+        "checkpoint": str(file),
+        "iteration": checkpoint.iteration,
+        "spec": checkpoint.spec.model_dump(mode="json"),
+        "options": checkpoint.options,
+    }
 
 
 def contact_sheet(

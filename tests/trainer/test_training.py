@@ -50,6 +50,14 @@ def test_a_run_leaves_a_checkpoint_metrics_samples_curve_and_tensorboard(data, t
     assert len(spec.provenance.data_digest) == 64
 
 
+def test_inspect_shows_what_a_checkpoint_was_trained_with(data, tmp_path, capfd):
+    assert train(data, tmp_path / "run", "--iterations", "1") == 0
+    capfd.readouterr()
+    assert run(["inspect", str(tmp_path / "run" / "ckpt.pt"), "--json"]) == 0
+    facts = json.loads(capfd.readouterr().out)
+    assert (facts["iteration"], facts["options"]["z_size"], facts["spec"]["architecture"]) == (1, 8, "dcgan")
+
+
 def test_resuming_gives_the_same_weights_as_one_run(data, tmp_path):
     assert train(data, tmp_path / "whole", "--iterations", "6", "--extra-step-every", "2") == 0
     assert train(data, tmp_path / "parts", "--iterations", "3", "--extra-step-every", "2") == 0
