@@ -36,6 +36,7 @@ demo: .venv/with-render install-plain
 	$(BIN)/vfxgan contact-sheet '$(FRAMES)' --to shot010.png
 	@echo "frames:        $(CURDIR)/$(FRAMES)"
 	@echo "contact sheet: $(CURDIR)/shot010.png"
+	@echo "next:          source .venv/bin/activate; vfxgan --help"
 
 test: .venv/with-all install-plain
 	$(BIN)/python -m pytest

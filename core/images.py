@@ -28,6 +28,7 @@ LEVELS = {"zip": (1, 9), "zips": (1, 9), "dwaa": (1, 100_000), "dwab": (1, 100_0
 
 MAX_IMAGE_MIB = 8192
 MAX_CHANNELS = 1024
+MAX_REASON_CHARS = 160
 FIXED_DATE = "1970:01:01 00:00:00"  # OpenImageIO stamps the clock unless told otherwise
 REPLACE_TRIES = 20
 
@@ -90,12 +91,12 @@ def read_picture(path: Path) -> Picture:
 
 def _open(path: Path) -> Any:
     if not path.is_file():
-        raise ImageError(f"{path}: no such file")
+        raise ImageError(f"{path}: no such file; check the path")
     wanted = oiio.ImageSpec()
     wanted.attribute("oiio:UnassociatedAlpha", 1)  # never let it multiply encoded values by alpha
     source = oiio.ImageInput.open(str(path), wanted)
     if source is None:
-        raise ImageError(f"{path}: cannot be read as an image ({_one_line(oiio.geterror())})")
+        raise ImageError(f"{path}: cannot be read as an image ({_one_line(oiio.geterror())}); give an EXR or PNG")
     return source
 
 
@@ -104,7 +105,9 @@ def _attributes(spec: Any) -> dict[str, Any]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """What a library says, which may be pages, in one line of readable length."""
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_REASON_CHARS else f"{line[:MAX_REASON_CHARS].rsplit(' ', 1)[0]} …"
 
 
 def pixel_digest(pixels: Pixels, channels: tuple[str, ...]) -> str:

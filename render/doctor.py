@@ -36,7 +36,7 @@ class Found:
 
     @property
     def mark(self) -> str:
-        return "ok" if self.ok else "MISSING" if self.needed else "missing"
+        return "ok" if self.ok else "MISSING" if self.needed else "optional"
 
 
 def examine_machine() -> list[Found]:
@@ -83,7 +83,7 @@ def _gpu() -> Iterator[Found]:
     provider = installed("onnxruntime-gpu")
     yield Found("onnxruntime-gpu", provider is not None, provider or "for NVIDIA GPUs: pip install 'vfxgan[gpu]'")
     tensorrt = installed("tensorrt") or installed("tensorrt-cu13")
-    hint = "pip install 'vfxgan[trt]' (NVIDIA's index, see README)"
+    hint = "pip install 'vfxgan[trt]' (NVIDIA's index, see docs/installation.md); engines come with a later version"
     yield Found("tensorrt", tensorrt is not None, tensorrt or hint)
 
 

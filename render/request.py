@@ -71,7 +71,7 @@ def resolve(request: RenderRequest) -> Job:
         pattern=pattern,
         output=output,
         runtime=check_runtime_name(request.runtime or DEFAULT_RUNTIME),
-        threads=_checked("--threads", request.threads or usable_cores()),
+        threads=_checked("--threads", usable_cores() if request.threads is None else request.threads),
         batch=_checked("--batch", request.batch),
         consent=request.consent,
         like=like,

@@ -98,7 +98,7 @@ def check_writable(folder: Path) -> None:
 def summary(job: Job, tally: Tally, started: float) -> str:
     """The line at the end of a render."""
     seconds = max(time.monotonic() - started, 1e-6)
-    parts = [f"{tally.done} frames in {job.pattern.text}"]
+    parts = [f"{tally.done} frame{'s' * (tally.done != 1)} in {job.pattern.text}"]
     if tally.kept:
         parts.append(f"{tally.rendered} rendered, {tally.kept} were done before")
     if tally.rendered:

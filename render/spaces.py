@@ -74,6 +74,8 @@ def find_conversion(options: OutputOptions) -> Conversion | None:
         UsageError: the config cannot be read, or has no such space; the closest names are listed.
     """
     if options.format == "png" or options.colorspace == SOURCE_SPACE:
+        if options.ocio:
+            raise UsageError(f"--ocio {options.ocio!r} goes with --colorspace; name a space, or leave it out")
         return None
     config, origin = _config_of(options)
     colours = oiio.ColorConfig(config)

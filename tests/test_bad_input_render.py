@@ -54,6 +54,8 @@ def test_bad_seeds_are_named(cli: Any, tiny: Path, tmp_path: Path, seeds: str, p
         ("o/####.exr", ["--colorspace", "ACEScg", "--ocio", "/none.ocio"], ["--ocio '/none.ocio'", "correct the path"]),
         ("o/####.exr", ["--runtime", "torch"], ["--runtime 'torch' is unknown", "onnxruntime, openvino"]),
         ("o/####.exr", ["--threads", "-2"], ["--threads -2 is outside 1 …"]),
+        ("o/####.exr", ["--threads", "0"], ["--threads 0 is outside 1 …"]),
+        ("o/####.exr", ["--ocio", "/none.ocio"], ["--ocio '/none.ocio' goes with --colorspace"]),
         ("o/####.exr", ["--batch", "0"], ["--batch 0 is outside 1 …"]),
         ("o/####.exr", ["--z-interval", "0"], ["--z-interval 0 is outside"]),
         ("o/####.exr", ["--model", "other.onnx"], ["are two models; give one"]),
@@ -261,3 +263,26 @@ def test_render_imports_no_training_library(tiny: Path, tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, env=dict(os.environ), check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [[], ["train"], ["dataset"]])
+def test_a_command_without_arguments_shows_its_help_as_it_is(cli: Any, words: list[str]) -> None:
+    result = cli(*words)
+    assert result.code == 2
+    assert result.err.startswith("Usage: vfxgan")
+    assert len(result.err.splitlines()) > 5
+
+
+def test_an_interrupt_during_the_import_of_a_runtime_is_not_a_missing_package() -> None:
+    from vfxgan.errors import MissingExtraError, RuntimeFailure
+    from vfxgan.render.runtimes.checks import importing
+
+    with pytest.raises(KeyboardInterrupt), importing("onnxruntime"):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            raise ImportError("cannot load module") from error
+    with pytest.raises(MissingExtraError, match="pip install"), importing("onnxruntime"):
+        raise ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime")
+    with pytest.raises(RuntimeFailure, match="installed but cannot be loaded"), importing("onnxruntime"):
+        raise ImportError("libstdc++ is too old")

@@ -12,6 +12,8 @@ from vfxgan import __version__
 from vfxgan.cli import dataset, export, files, models, render, train
 from vfxgan.errors import VfxganError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     help="Train GANs on plates, export them to ONNX, render them to scene-linear EXR: the same bytes every time.",
     no_args_is_help=True,
@@ -19,16 +21,22 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-app.add_typer(train.app, name="train")
-app.add_typer(dataset.app, name="dataset")
-app.command("evaluate")(train.evaluate)
-app.command("export")(export.export)
+# In the order of the help: what most people come for first.
 app.command("render")(render.render)
+app.command("contact-sheet")(files.contact_sheet)
 app.command("verify")(files.verify)
 app.command("inspect")(files.inspect)
-app.command("contact-sheet")(files.contact_sheet)
 app.command("models")(models.models)
 app.command("doctor")(models.doctor)
+app.add_typer(dataset.app, name="dataset")
+app.add_typer(train.app, name="train")
+app.command("evaluate")(train.evaluate)
+app.command("export")(export.export)
+
+COMMANDS = {
+    *("render", "contact-sheet", "verify", "inspect", "models", "doctor"),
+    *("dataset", "elements", "train", "dcgan", "evaluate", "export"),
+}
 
 
 def _print_version(wanted: bool) -> None:
@@ -50,7 +58,10 @@ def _common(
 
 def main() -> None:
     """Entry point of the `vfxgan` command; returns by `sys.exit` with the codes of docs/commands.md."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    # The outcome is settled: a second Ctrl-C while Python shuts down would only add a traceback to it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -66,9 +77,13 @@ def run(arguments: list[str]) -> int:
     except VfxganError as error:
         return _fail(error, str(error), error.exit_code)
     except typer.TyperException as error:
-        return _fail(error, _usage_line(error.format_message(), arguments), error.exit_code)
+        message = error.format_message()
+        if message.startswith("Usage:"):  # a command that was called without any argument
+            print(message, file=sys.stderr)
+            return 2
+        return _fail(error, _usage_line(message, arguments), error.exit_code)
     except (KeyboardInterrupt, typer.Abort) as error:
-        return _fail(error, str(error) or "interrupted", 130)
+        return _fail(error, str(error) or "interrupted", INTERRUPTED)
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -79,10 +94,13 @@ def _usage_line(message: str, arguments: list[str]) -> str:
         return (
             f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."
         )
-    return f"{line.rstrip('.')}; see: vfxgan --help"
+    commands = [word for word in arguments[:2] if word in COMMANDS]
+    return f"{line.rstrip('.')}; see: {' '.join(['vfxgan', *commands, '--help'])}"
 
 
 def _fail(error: BaseException, line: str, code: int) -> int:
+    if code == INTERRUPTED:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.environ.get("VFXGAN_DEBUG"):
         traceback.print_exception(error)
     if line:

@@ -38,7 +38,8 @@ def render(
         str | None, typer.Option(help="OCIO config. Default: $OCIO, else the built-in studio config.")
     ] = None,
     z_interval: Annotated[
-        float | None, typer.Option(help="Half-width of the latents, in place of the model's; smaller: fewer artefacts.")
+        float | None,
+        typer.Option(help="Latents in [-a, a], not the model's a; smaller: calmer, less variety."),
     ] = None,
     runtime: Annotated[str | None, typer.Option(help="onnxruntime (default) or openvino.")] = None,
     threads: Annotated[int | None, typer.Option(help="Frames at a time. Default: the cores at hand.")] = None,

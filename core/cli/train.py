@@ -76,7 +76,7 @@ def dcgan(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the resolved options, train nothing.")] = False,
     progress: Annotated[ProgressChoice, typer.Option(help="How to report.")] = ProgressChoice.bar,
 ) -> None:
-    """DCGAN: latents to pictures, Radford et al. 2015 as scaled up by Marchesi 2017."""
+    """DCGAN: latents to pictures. After Radford et al. 2015, as scaled up by Marchesi 2017."""
     values = dict(locals())
     values["channels"] = _numbers(channels, "--channels")
     values["discriminator_channels"] = _numbers(discriminator_channels, "--discriminator-channels")

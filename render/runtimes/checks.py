@@ -1,14 +1,38 @@
 """What must hold at the border of every runtime."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from vfxgan.errors import RuntimeFailure
+from vfxgan.errors import MissingExtraError, RuntimeFailure
 from vfxgan.modelfile import ModelFile
 from vfxgan.render.runtimes.protocol import Array
 from vfxgan.spec import LatentInput
+
+
+@contextlib.contextmanager
+def importing(package: str) -> Iterator[None]:
+    """Around the import of a runtime's package.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        KeyboardInterrupt: Ctrl-C came meanwhile; packages turn that into an ImportError of their own.
+        RuntimeFailure: it is installed, but cannot be loaded.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            raise MissingExtraError(package, "cpu", f"the runtime {package!r}") from error
+        inner: BaseException | None = error
+        while inner is not None:
+            if isinstance(inner, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            inner = inner.__cause__ or inner.__context__
+        reason = " ".join(str(error).split())[:300]
+        raise RuntimeFailure(f"{package} is installed but cannot be loaded ({reason}); install it again") from error
 
 
 def static_shape(shape: Sequence[Any], model: ModelFile) -> tuple[int, ...]:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from vfxgan.errors import MissingExtraError, RuntimeFailure
+from vfxgan.errors import RuntimeFailure
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Plain
-from vfxgan.render.runtimes.checks import check_input, check_picture, static_shape
+from vfxgan.render.runtimes.checks import check_input, check_picture, importing, static_shape
 from vfxgan.render.runtimes.fingerprint import cpu_fingerprint
 from vfxgan.render.runtimes.protocol import Array, RuntimeOptions
 
@@ -20,10 +20,8 @@ class OnnxRuntimeCpu:
     """One session without threads of its own: it runs on whichever thread calls it, so N callers use N cores."""
 
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
-        try:
+        with importing("onnxruntime"):
             import onnxruntime
-        except ImportError as error:
-            raise MissingExtraError("onnxruntime", "cpu", "the runtime 'onnxruntime'") from error
         self.model = model
         self._session: Any = self._open(onnxruntime, model)
         source = self._session.get_inputs()

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from vfxgan.errors import MissingExtraError, RuntimeFailure
+from vfxgan.errors import RuntimeFailure
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Plain
-from vfxgan.render.runtimes.checks import check_input, check_picture, static_shape
+from vfxgan.render.runtimes.checks import check_input, check_picture, importing, static_shape
 from vfxgan.render.runtimes.fingerprint import cpu_fingerprint
 from vfxgan.render.runtimes.protocol import Array, RuntimeOptions
 
@@ -24,10 +24,8 @@ class OpenVinoCpu:
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
         # Its telemetry would call home from a farm node.
         os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
-        try:
+        with importing("openvino"):
             import openvino
-        except ImportError as error:
-            raise MissingExtraError("openvino", "cpu", "the runtime 'openvino'") from error
         self.model = model
         self._requests = threading.local()
         self._compiled: Any = self._compile(openvino, model, options.streams)
