@@ -278,10 +278,7 @@ def test_an_interrupt_during_the_import_of_a_runtime_is_not_a_missing_package() 
     from vfxgan.render.runtimes.checks import importing
 
     with pytest.raises(KeyboardInterrupt), importing("onnxruntime"):
-        try:
-            raise KeyboardInterrupt
-        except KeyboardInterrupt as error:
-            raise ImportError("cannot load module") from error
+        raise ImportError("cannot load module") from KeyboardInterrupt()
     with pytest.raises(MissingExtraError, match="pip install"), importing("onnxruntime"):
         raise ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime")
     with pytest.raises(RuntimeFailure, match="installed but cannot be loaded"), importing("onnxruntime"):
