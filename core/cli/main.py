@@ -33,11 +33,6 @@ app.add_typer(train.app, name="train")
 app.command("evaluate")(train.evaluate)
 app.command("export")(export.export)
 
-COMMANDS = {
-    *("render", "contact-sheet", "verify", "inspect", "models", "doctor"),
-    *("dataset", "elements", "train", "dcgan", "evaluate", "export"),
-}
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -84,6 +79,8 @@ def run(arguments: list[str]) -> int:
         return _fail(error, _usage_line(message, arguments), error.exit_code)
     except (KeyboardInterrupt, typer.Abort) as error:
         return _fail(error, str(error) or "interrupted", INTERRUPTED)
+    if outcome == INTERRUPTED:  # typer's own answer to a Ctrl-C that no command caught
+        return _fail(KeyboardInterrupt(), "interrupted; run the same command again", INTERRUPTED)
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -94,8 +91,16 @@ def _usage_line(message: str, arguments: list[str]) -> str:
         return (
             f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."
         )
-    commands = [word for word in arguments[:2] if word in COMMANDS]
+    commands = [word for word in arguments[:2] if word in _command_names(app)]
     return f"{line.rstrip('.')}; see: {' '.join(['vfxgan', *commands, '--help'])}"
+
+
+def _command_names(group: typer.Typer) -> set[str]:
+    """Of the group and of the groups in it."""
+    names = {str(command.name) for command in group.registered_commands}
+    for inner in group.registered_groups:
+        names |= {str(inner.name)} | (_command_names(inner.typer_instance) if inner.typer_instance else set())
+    return names
 
 
 def _fail(error: BaseException, line: str, code: int) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vfxgan.cli.shared import ProgressChoice, needs_extra
-from vfxgan.errors import UsageError
+from vfxgan.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from vfxgan.trainer.options import RunOptions
@@ -110,10 +110,10 @@ def _run(recipe: "Recipe", options: "RunOptions", out: Path, resume: bool, style
     recipe.load_data(style.value)
     run = start_run(out, recipe, options, resume)
     stopped_by = run.train(progress(style.value, "training", options.iterations))
+    if stopped_by == signal.SIGINT:
+        raise Interrupted(f"interrupted at iteration {run.iteration}, saved in {out / LATEST}; go on with --resume")
     state = "done" if stopped_by is None else "stopped (go on with --resume)"
     say(f"{state} at iteration {run.iteration}: {out / LATEST}; next: vfxgan export {out / LATEST}")
-    if stopped_by == signal.SIGINT:
-        raise typer.Exit(130)
 
 
 def _checked(options_type: "type[RunOptions]", values: dict[str, Any]) -> "RunOptions":
