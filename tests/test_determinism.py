@@ -61,12 +61,15 @@ def test_reversed_order_and_shards_give_the_same_bytes(
     assert frames_of(tmp_path / "shards") == whole
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_kill_in_the_middle_and_a_rerun_give_the_same_bytes(
-    cli: Any, start: Any, make_model: Any, tmp_path: Path, frames_of: Bytes
+    cli: Any, start: Any, make_model: Any, tmp_path: Path, frames_of: Bytes, runtime: str
 ) -> None:
     model = make_model(tmp_path / "model.onnx", size=128)
+    pytest.importorskip(runtime, reason=f"{runtime} is not installed")
+    options = ("--runtime", runtime)
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    process = start("render", model, "--seeds", "0-199", "--out", killed / "####.exr", "--progress", "json")
+    process = start("render", model, "--seeds", "0-199", "--out", killed / "####.exr", *options, "--progress", "json")
     for line in process.stdout:
         if json.loads(line).get("done", 0) >= 5:
             break
@@ -74,8 +77,8 @@ def test_a_kill_in_the_middle_and_a_rerun_give_the_same_bytes(
     process.wait()
     survivors = [path for path in killed.iterdir() if not path.name.startswith(".")]
     assert 5 <= len(survivors) < 200
-    assert cli("render", model, "--seeds", "0-59", "--out", killed / "####.exr").code == 0
-    assert cli("render", model, "--seeds", "0-59", "--out", whole / "####.exr").code == 0
+    assert cli("render", model, "--seeds", "0-59", "--out", killed / "####.exr", *options).code == 0
+    assert cli("render", model, "--seeds", "0-59", "--out", whole / "####.exr", *options).code == 0
     after, expected = frames_of(killed), frames_of(whole)
     assert {name: after[name] for name in expected} == expected
 
