@@ -1,79 +1,70 @@
-"""What a training run was asked for. Frozen; unknown keys and misfits are refused together."""
+"""What a training run was asked for. Frozen; unknown keys and misfits are refused together.
 
-from typing import Literal
+Every field with a description is an option of the command line, with that help: see `core/cli/train.py`.
+"""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Annotated, Any, Literal
 
-from vfxgan.trainer.networks.dcgan import base_and_stages
-from vfxgan.trainer.networks.dcgan_discriminator import DiscriminatorNorm
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _numbers(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return tuple(int(word) for word in value.split(",")) if value else ()
+    except ValueError:
+        raise ValueError("not a list of numbers; write 256,128,64") from None
+
+
+Widths = Annotated[tuple[int, ...], BeforeValidator(_numbers)]  # "256,128,64" on the command line
 
 
 class RunOptions(BaseModel):
-    """Options that every family shares.
-
-    Attributes:
-        iterations: generator steps in all.
-        batch: pictures a step; None: chosen by resolution.
-        ema: decay of the running mean of weights that is exported.
-        sample_every, checkpoint_every, snapshot_every: iterations; 0 turns snapshots off.
-    """
+    """Options that every family shares. Steps and intervals are in iterations; 0 turns an interval off."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    data: str
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    iterations: int = Field(default=20_000, ge=1)
-    batch: int | None = Field(default=None, ge=2, le=4096)
-    learning_rate: float = Field(default=2e-4, gt=0, le=0.1)
-    discriminator_learning_rate: float | None = Field(default=None, gt=0, le=0.1)
-    beta1: float = Field(default=0.5, ge=0, lt=1)
-    beta2: float = Field(default=0.999, ge=0, lt=1)
-    decay_from: float = Field(default=1.0, gt=0, le=1, description="share of the run after which the rate falls to 0")
-    ema: float = Field(default=0.999, ge=0, lt=1)
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: int | None = Field(default=None, ge=1, le=1024)
-    log_every: int = Field(default=50, ge=1)
-    sample_every: int = Field(default=1000, ge=1)
-    checkpoint_every: int = Field(default=500, ge=1)
-    snapshot_every: int = Field(default=0, ge=0)
+    data: str = Field(description="Folder of pictures: EXR, PNG, TIFF, JPEG.")
+    iterations: int = Field(default=20_000, ge=1, description="Iterations in all.")
+    batch: int | None = Field(default=None, ge=1, le=4096, description="Samples an iteration and device.")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Everything random follows from it.")
 
+    learning_rate: float = Field(default=2e-4, gt=0, le=0.1, description="Adam's, of all networks but for the next.")
+    discriminator_learning_rate: float | None = Field(
+        default=None, gt=0, le=0.1, description="The discriminator's own."
+    )
+    beta1: float = Field(default=0.5, ge=0, lt=1, description="Adam's first decay.")
+    beta2: float = Field(default=0.999, ge=0, lt=1, description="Adam's second decay.")
+    decay_from: float = Field(
+        default=1.0, gt=0, le=1, description="Share of the run after which the rate falls to 0; 1: never."
+    )
+    ema: float = Field(default=0.999, ge=0, lt=1, description="Decay of the averaged weights, which are exported.")
 
-class DcganOptions(RunOptions):
-    """Options of `vfxgan train dcgan`; the meaning of the networks' stands in `trainer/networks/`."""
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = Field(
+        default="auto", description="auto: bf16-mixed on GPUs that have it, else 32-true."
+    )
+    accelerator: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="Where to train.")
+    devices: int = Field(default=1, ge=1, le=64, description="GPUs, or processes on the CPU.")
+    strategy: Literal["auto", "ddp"] = Field(default="auto", description="How devices share the work (Fabric's).")
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="CPU threads a device. Default: all cores; --resume keeps the run's."
+    )
+    workers: int | None = Field(
+        default=None, ge=0, le=64, description="Processes that load data. Default: 1 on the CPU, 4 a GPU."
+    )
+    cache: str | None = Field(default=None, description="Folder for decoded pictures. Default: cache/ in the run.")
+    cache_gib: float = Field(default=32.0, gt=0, le=65536, description="Most that the cache may hold.")
+    bad_pixels: Literal["error", "zero", "clamp"] = Field(
+        default="zero", description="NaN and Inf in the data: refuse, make 0, or clamp Inf to the peak; always counted."
+    )
 
-    size: int = 128
-    channels_out: Literal[3, 4] = 4
-    peak: float = Field(default=16.0, ge=1, le=65504)
-    toe: float = Field(default=0.01, ge=0, le=0.25)
-    z_size: int = Field(default=100, ge=1, le=4096)
-    interval: float = Field(default=1.0, gt=0, le=100)
-    channels: tuple[int, ...] = ()
-    upsample: Literal["transpose", "bilinear"] = "transpose"
-    noise_to: int = Field(default=0, ge=0, le=1024)
-    border_px: int = Field(default=0, ge=0, le=512)
-    discriminator_channels: tuple[int, ...] = ()
-    discriminator_norm: DiscriminatorNorm = "batch"
-    unshuffle: bool = False
-    minibatch_std: bool = False
-    loss: Literal["bce", "hinge"] = "bce"
-    extra_step_every: int = Field(default=50, ge=0)
-    shift_px: int = Field(default=0, ge=0, le=256)
-    flip: bool = True
-
-    @model_validator(mode="after")
-    def _size_can_be_built(self) -> "DcganOptions":
-        base_and_stages(self.size)
-        if 2 * self.border_px > self.size:
-            raise ValueError(f"border_px: {self.border_px} is more than half of {self.size}")
-        return self
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures a step: as given, else what a card of 2017 held, Marchesi 2017 (128 at 192 px … 6 at 1024 px)."""
-        if self.batch is not None:
-            return self.batch
-        return next(batch for side, batch in BATCH_OF_SIZE.items() if self.size <= side)
-
-
-BATCH_OF_SIZE = {192: 128, 256: 64, 384: 32, 512: 20, 768: 10, 1024: 6}
+    log_every: int = Field(default=50, ge=1, description="Interval of metrics.")
+    sample_every: int = Field(default=1000, ge=1, description="Interval of sample grids.")
+    validate_every: int = Field(default=1000, ge=0, description="Interval of validation; 0: never.")
+    checkpoint_every: int = Field(default=500, ge=1, description="Interval of checkpoints.")
+    keep: int = Field(default=3, ge=0, le=1000, description="Numbered checkpoints kept beside ckpt.pt and best.pt.")
+    on_nan: Literal["stop", "rollback"] = Field(
+        default="stop", description="A loss that is NaN or explodes: stop, or go back once and halve the rate."
+    )
+    loss_limit: float = Field(default=1e5, gt=0, description="A loss beyond this counts as exploding.")
