@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from numpy.typing import NDArray
@@ -92,8 +93,8 @@ class Recipe(ABC):
         """Samples an iteration and device, resolved."""
 
     @abstractmethod
-    def load_data(self, style: ProgressStyle) -> Samples:
-        """List, check and cache the training set (kept by the recipe too). Raises DataError."""
+    def load_data(self, folder: Path, style: ProgressStyle) -> Samples:
+        """List, check and cache the training set (kept by the recipe too); `folder` is the run's. Raises DataError."""
 
     @abstractmethod
     def networks(self) -> dict[str, nn.Module]:
