@@ -1,41 +1,42 @@
 """The training loop: one for all families. What differs is the recipe's."""
 
-import json
-import math
+import hashlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
-from vfxgan.errors import TargetError, TrainingError
-from vfxgan.progress import Progress, say
+from vfxgan.errors import ModelError, TrainingError, WriteError
+from vfxgan.progress import Progress
 from vfxgan.trainer.average import Average
+from vfxgan.trainer.data.loader import Loader, Share, default_workers
+from vfxgan.trainer.data.samples import Samples
+from vfxgan.trainer.guard import LossFailure, LossGuard
 from vfxgan.trainer.journal import Journal
-from vfxgan.trainer.networks.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from vfxgan.trainer.keeper import Keeper, resolved
+from vfxgan.trainer.networks.checkpoint import Checkpoint
 from vfxgan.trainer.options import RunOptions
-from vfxgan.trainer.recipes.base import GENERATOR, Recipe
+from vfxgan.trainer.recipes.base import GENERATOR, Batch, Networks, Recipe
 
-LATEST = "ckpt.pt"
-STEPS_PER_ITERATION = 8  # random streams set aside for one iteration; no recipe takes more steps
+AGREE_EVERY = 10  # iterations after which several devices ask each other whether one was told to stop
 
 
 class Run:
     """One training run in a folder."""
 
-    def __init__(self, folder: Path, recipe: Recipe, options: RunOptions) -> None:
-        self.folder, self.recipe, self.options = folder, recipe, options
-        torch.set_num_threads(options.threads or os.cpu_count() or 1)
+    def __init__(self, folder: Path, family: str, recipe: Recipe, options: RunOptions, fabric: Fabric) -> None:
+        self.folder, self.family, self.recipe, self.options, self.fabric = folder, family, recipe, options, fabric
+        torch.set_num_threads(options.threads or 1)
         torch.set_flush_denormal(True)
-        self.fabric = Fabric(accelerator=options.accelerator, devices=1, precision=options.precision)
         torch.manual_seed(options.seed)
-        self.nets: dict[str, nn.Module] = {}
+        wrapped: dict[str, nn.Module] = {}
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         for name, net in recipe.networks().items():
             rate = options.learning_rate
@@ -45,39 +46,44 @@ class Run:
             optimizer = torch.optim.Adam(net.parameters(), lr=rate, betas=(options.beta1, options.beta2))
             for group in optimizer.param_groups:
                 group["initial_lr"] = rate
-            self.nets[name], self.optimizers[name] = self.fabric.setup(net, optimizer)
-        self.average = Average(self._generator, options.ema)
+            wrapped[name], self.optimizers[name] = fabric.setup(net, optimizer)
+        alone = fabric.world_size == 1
+        self.nets = Networks(wrapped) if alone else Networks(wrapped, fabric.no_backward_sync)
+        self.average = Average(self._bare(GENERATOR), options.ema)
+        self.guard = LossGuard(options.loss_limit, fabric.device)
+        self.keeper = Keeper(folder, options.keep, recipe.best[1] if recipe.best else "min")
         self.iteration = 0
+        self.rollbacks = 0
         self.stop_signal: int | None = None
+        self._trained_s = 0.0
 
-    @property
-    def _generator(self) -> nn.Module:
+    def _bare(self, name: str) -> nn.Module:
         """Under Fabric's wrapper."""
-        generator = self.nets[GENERATOR].module
-        assert isinstance(generator, nn.Module)
-        return generator
+        net = self.nets[name].module
+        assert isinstance(net, nn.Module)
+        return net
 
-    def resume(self) -> None:
-        """Go on from the folder's checkpoint. Raises ModelError, or TargetError where options differ."""
-        checkpoint = load_checkpoint(self.folder / LATEST)
-        mine = _resolved(self.options)
-        other = {key for key in mine if key not in MAY_CHANGE and mine[key] != checkpoint.options.get(key)}
-        if other:
-            told = ", ".join(
-                f"{key} {checkpoint.options.get(key)!r} there, {mine[key]!r} here" for key in sorted(other)
-            )
-            raise TargetError(f"--resume {self.folder}: options differ from the run's ({told}); give the run's own")
-        for name, net in self.nets.items():
-            net.load_state_dict(checkpoint.networks[name])
-            optimizer = self.optimizers[name]
-            rates = [group["initial_lr"] for group in optimizer.param_groups]
-            optimizer.load_state_dict(checkpoint.optimizers[name])
-            for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                group["initial_lr"] = rate
-        self.average.network.load_state_dict(checkpoint.average)
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Stand where a checkpoint was written. Raises ModelError where its tensors do not fit."""
+        try:
+            for name, net in self.nets.items():
+                self._bare(name).load_state_dict(checkpoint.networks[name])
+                optimizer = self.optimizers[name]
+                rates = [group["initial_lr"] for group in optimizer.param_groups]
+                optimizer.load_state_dict(checkpoint.optimizers[name])
+                for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                    group["initial_lr"] = rate
+            self.average.network.load_state_dict(checkpoint.average)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"{self.folder}: its checkpoint does not fit these networks ({str(error).splitlines()[0]}); "
+                "use an earlier one"
+            ) from error
         self.iteration = checkpoint.iteration
+        self.rollbacks = int(checkpoint.state.get("rollbacks", 0))
+        self.keeper.best = checkpoint.state.get("best")
 
-    def train(self, bar: Progress) -> int | None:
+    def train(self, samples: Samples, bar: Progress) -> int | None:
         """Run to the last iteration.
 
         SIGTERM and Ctrl-C end it after the iteration in hand. A checkpoint is written in each of these cases, but not
@@ -86,83 +92,126 @@ class Run:
         Returns:
             None when done, else the signal that ended it.
         Raises:
-            TrainingError: a loss is NaN or infinite.
+            TrainingError: a loss is NaN or explodes. WriteError: the last checkpoint cannot be written.
         """
-        journal = Journal(self.folder, self.iteration)
-        warned: set[str] = set()
+        reporter = Reporter(self, bar) if self.fabric.is_global_zero else None
         try:
             with bar, self._stop_signals():
                 bar.skip(self.iteration)
-                while self.iteration < self.options.iterations and self.stop_signal is None:
-                    scalars = self._iterate()
-                    self.iteration += 1
-                    self._record(journal, scalars, bar, warned)
+                if self.options.on_nan == "rollback" and not self.iteration:
+                    self.save()
+                while not self._finished():
+                    try:
+                        self._train_on(samples, reporter)
+                        self.guard.check()
+                    except LossFailure as failure:
+                        self._roll_back(failure, reporter)
                 self.save()
         finally:
-            journal.close()
+            if reporter is not None:
+                reporter.journal.close()
         return self.stop_signal
 
-    def _iterate(self) -> dict[str, float]:
-        """All steps of one iteration; every random number comes from (seed, iteration, step)."""
-        scalars: dict[str, float] = {}
-        for step, phase in enumerate(self.recipe.phases(self.iteration)):
-            rng = Generator().manual_seed(_stream(self.options.seed, self.iteration, step))
-            optimizer = self.optimizers[phase]
+    def _train_on(self, samples: Samples, reporter: "Reporter | None") -> None:
+        device, options = self.fabric.device, self.options
+        share = Share(self.recipe.batch_size, self.fabric.global_rank, self.rollbacks)
+        workers = default_workers(device) if options.workers is None else options.workers
+        loader = Loader(samples, self.iteration, options.iterations, share, workers, device)
+        clock = time.perf_counter()
+        for batch in loader:
+            scalars = self._iterate(batch)
+            self.iteration += 1
+            now = time.perf_counter()
+            self._trained_s += now - clock
+            if reporter is not None:
+                reporter.after_iteration(scalars, loader)
+            clock = time.perf_counter()
+            if self._finished():
+                return
+
+    def _iterate(self, batch: Batch) -> dict[str, Tensor]:
+        """All steps of one iteration; every random number in it comes from (seed, iteration, device)."""
+        stream = self._stream()
+        torch.manual_seed(stream)
+        scalars: dict[str, Tensor] = {}
+        for step in self.recipe.steps(self.iteration, self.nets, batch, Generator().manual_seed(stream)):
+            self.guard.add(self.iteration, step.network, self._shared(step.loss))
+            optimizer = self.optimizers[step.network]
             self._set_rate(optimizer)
-            for name, net in self.nets.items():
-                net.requires_grad_(name == phase)
             optimizer.zero_grad(set_to_none=True)
-            loss, values = self.recipe.loss(phase, self.nets, rng, self.fabric.device)
-            if not math.isfinite(loss.item()):
-                raise TrainingError(
-                    f"iteration {self.iteration}: the {phase}'s loss is {loss.item()}; go on from the last checkpoint "
-                    "with --resume and a lower --learning-rate, or --precision 32-true"
-                )
-            self.fabric.backward(loss)
+            self.fabric.backward(step.loss)
             optimizer.step()
-            scalars |= values
-        self.average.update(self._generator, self.iteration)
+            scalars.update(step.scalars)
+        self.average.update(self._bare(GENERATOR), self.iteration)
         return scalars
+
+    def _stream(self) -> int:
+        text = f"{self.options.seed}/{self.iteration}/{self.fabric.global_rank}/{self.rollbacks}"
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=7).digest(), "big")
+
+    def _shared(self, loss: Tensor) -> Tensor:
+        """Of all devices: they must agree on whether one is bad."""
+        if self.fabric.world_size == 1:
+            return loss
+        worst = self.fabric.all_reduce(loss.detach(), reduce_op="sum")
+        assert isinstance(worst, Tensor)
+        return worst
 
     def _set_rate(self, optimizer: torch.optim.Optimizer) -> None:
         start = self.options.decay_from * self.options.iterations
-        left = 1.0
+        left = 0.5**self.rollbacks
         if self.iteration > start:
-            left = max(0.0, (self.options.iterations - self.iteration) / (self.options.iterations - start))
+            left *= max(0.0, (self.options.iterations - self.iteration) / (self.options.iterations - start))
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"] * left
 
-    def _record(self, journal: Journal, scalars: dict[str, float], bar: Progress, warned: set[str]) -> None:
-        options, iteration = self.options, self.iteration
-        losses = {name.removeprefix("loss/"): v for name, v in scalars.items() if name.startswith("loss/")}
-        bar.advance(note="  ".join(f"{name[0].upper()} {value:.2f}" for name, value in losses.items()))
-        last = iteration == options.iterations
-        if iteration % options.log_every == 0 or last:
-            journal.scalars(iteration, scalars)
-            for message in self.recipe.warnings(journal.lasting_means()):
-                if message.split()[0] not in warned:
-                    warned.add(message.split()[0])
-                    bar.warn(f"iteration {iteration}: {message}")
-        if iteration % options.checkpoint_every == 0:
-            self.save()
-        if iteration % options.sample_every == 0 or last:
-            self.recipe.calibrate(self.average.network)
-            journal.samples(iteration, self.recipe.sample(self.average.network))
-        if options.snapshot_every and iteration % options.snapshot_every == 0:
-            self.save(f"ckpt-{iteration:06d}.pt")
+    def _finished(self) -> bool:
+        if self.fabric.world_size > 1 and self.iteration % AGREE_EVERY == 0:
+            told = torch.tensor(float(self.stop_signal or 0), device=self.fabric.device)
+            agreed = self.fabric.all_reduce(told, reduce_op="max")
+            assert isinstance(agreed, Tensor)
+            if agreed.item():
+                self.stop_signal = int(agreed.item())
+                return True
+            return self.iteration >= self.options.iterations
+        stopped = self.stop_signal is not None and self.fabric.world_size == 1
+        return stopped or self.iteration >= self.options.iterations
 
-    def save(self, name: str = LATEST) -> None:
-        """Write a checkpoint of this moment."""
+    def _roll_back(self, failure: LossFailure, reporter: "Reporter | None") -> None:
+        """Once: to the last checkpoint, with half the rate and other random numbers."""
+        remedy = "try a lower --learning-rate, --precision 32-true"
+        if self.options.on_nan == "stop" or self.rollbacks:
+            again = " again after a rollback" if self.rollbacks else ""
+            more = "" if self.rollbacks else ", or --on-nan rollback"
+            raise TrainingError(f"{failure}{again}; {remedy}{more}; the last checkpoint is whole") from failure
+        from vfxgan.trainer.keeper import read_latest
+
+        checkpoint = read_latest(self.folder)
+        self.guard.kept.clear()
+        self.restore(checkpoint)
+        self.rollbacks = 1
+        if reporter is not None:
+            reporter.journal.rewind(self.iteration)
+            reporter.bar.warn(f"{failure}; rolled back to iteration {self.iteration}, at half the learning rate")
+
+    def checkpoint(self) -> Checkpoint:
+        """This moment."""
         self.recipe.calibrate(self.average.network)
-        checkpoint = Checkpoint(
+        return Checkpoint(
             spec=self.recipe.spec(self.iteration),
-            options=_resolved(self.options),
+            options=resolved(self.options, self.family),
             iteration=self.iteration,
             average=self.average.network.state_dict(),
-            networks={key: net.state_dict() for key, net in self.nets.items()},
-            optimizers={key: optimizer.state_dict() for key, optimizer in self.optimizers.items()},
+            networks={name: self._bare(name).state_dict() for name in self.nets},
+            optimizers={name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            state={"rollbacks": self.rollbacks, "best": self.keeper.best},
         )
-        save_checkpoint(self.folder / name, checkpoint)
+
+    def save(self) -> None:
+        """Write a checkpoint of this moment, on the first device. Raises WriteError, LossFailure."""
+        self.guard.check()
+        if self.fabric.is_global_zero:
+            self.keeper.save(self.checkpoint())
 
     @contextmanager
     def _stop_signals(self) -> Iterator[None]:
@@ -181,40 +230,74 @@ class Run:
                 signal.signal(number, handler)
 
 
-# A longer run, other intervals of reporting or another machine are the same training.
-MAY_CHANGE = {
-    "data", "iterations", "log_every", "sample_every", "checkpoint_every", "snapshot_every", "accelerator", "threads",
-    "decay_from", "learning_rate", "discriminator_learning_rate",
-}  # fmt: skip
+class Reporter:
+    """What happens between iterations: the bar, metrics, samples, validation, checkpoints.
 
-
-def _stream(seed: int, iteration: int, step: int) -> int:
-    """A seed for one step's random numbers; distinct for each (iteration, step) of a run."""
-    return (seed << 31) + iteration * STEPS_PER_ITERATION + step
-
-
-def _resolved(options: RunOptions) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(options.model_dump_json())
-    return plain
-
-
-def start_run(folder: Path, recipe: Recipe, options: RunOptions, resume: bool) -> Run:
-    """Open a run's folder, new or to be resumed, and write the resolved options beside it.
-
-    Raises:
-        TargetError: the folder holds a run and --resume was not given, or it cannot be written.
-        ModelError: --resume without a readable checkpoint.
+    A disk that is full in the middle of a run costs the entry in hand, not the run: it is said, and tried again at the
+    next one.
     """
-    if not resume and (folder / LATEST).exists():
-        raise TargetError(f"--out {folder} holds a run already; go on with --resume, or choose another folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(_resolved(options) | {"batch": recipe.batch_size}, indent=2) + "\n"
-        (folder / "options.json").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise TargetError(f"--out {folder}: cannot be written ({error.strerror}); choose another folder") from error
-    run = Run(folder, recipe, options)
-    if resume:
-        run.resume()
-        say(f"resumed {folder} at iteration {run.iteration}")
-    return run
+
+    def __init__(self, run: Run, bar: Progress) -> None:
+        self.run, self.bar = run, bar
+        self.journal = Journal(run.folder, run.iteration)
+        self.warned: set[str] = set()
+        self.since = run.iteration
+        self.note = ""
+
+    def after_iteration(self, scalars: dict[str, Tensor], loader: Loader) -> None:
+        """Whatever is due now."""
+        run, options = self.run, self.run.options
+        iteration, last = run.iteration, run.iteration == options.iterations
+        logged = iteration % options.log_every == 0 or last
+        if logged or run.guard.at_once:
+            losses = {name.removeprefix("loss/"): v for name, v in scalars.items() if name.startswith("loss/")}
+            self.note = "  ".join(f"{name[0].upper()} {float(value):.2f}" for name, value in losses.items())
+        self.bar.advance(note=self.note)
+        if logged:
+            run.guard.check()
+            with self._spared("metrics"):
+                self._log(scalars, loader)
+        if options.validate_every and (iteration % options.validate_every == 0 or last):
+            with self._spared("validation"):
+                self._validate()
+        if iteration % options.checkpoint_every == 0 and not last:
+            with self._spared("checkpoint"):
+                run.save()
+        if iteration % options.sample_every == 0 or last:
+            with self._spared("samples"):
+                run.recipe.calibrate(run.average.network)
+                self.journal.samples(iteration, run.recipe.sample(run.average.network.eval()))
+
+    def _log(self, scalars: dict[str, Tensor], loader: Loader) -> None:
+        """One row, with the pace since the last and the share of that time spent waiting for data."""
+        run = self.run
+        elapsed = max(run._trained_s, 1e-9)
+        pace = {
+            "speed/iterations_per_s": (run.iteration - self.since) / elapsed,
+            "speed/waiting_for_data": loader.waited_s / elapsed,
+        }
+        run._trained_s, loader.waited_s, self.since = 0.0, 0.0, run.iteration
+        self.journal.scalars(run.iteration, {name: float(v) for name, v in scalars.items()} | pace)
+        for message in run.recipe.warnings(self.journal.lasting_means()):
+            if message.split()[0] not in self.warned:
+                self.warned.add(message.split()[0])
+                self.bar.warn(f"iteration {run.iteration}: {message}")
+
+    def _validate(self) -> None:
+        run = self.run
+        run.recipe.calibrate(run.average.network)
+        values = run.recipe.validate(run.average.network.eval())
+        if not values:
+            return
+        self.journal.validated(run.iteration, values)
+        if run.recipe.best is not None and run.keeper.is_best(values[run.recipe.best[0]]):
+            run.guard.check()
+            value = values[run.recipe.best[0]]
+            run.keeper.save_best(run.checkpoint(), value)
+
+    @contextmanager
+    def _spared(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (WriteError, OSError) as error:
+            self.bar.warn(f"iteration {self.run.iteration}: no {what} written ({error}); training goes on")

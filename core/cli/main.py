@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vfxgan import __version__
-from vfxgan.cli import dataset, export, files, models, render, train
+from vfxgan.cli import dataset, evaluate, export, files, models, render, train
 from vfxgan.errors import VfxganError
 
 INTERRUPTED = 130
@@ -30,7 +30,7 @@ app.command("models")(models.models)
 app.command("doctor")(models.doctor)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(train.app, name="train")
-app.command("evaluate")(train.evaluate)
+app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
 
 
@@ -91,7 +91,7 @@ def _usage_line(message: str, arguments: list[str]) -> str:
         return (
             f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."
         )
-    commands = [word for word in arguments[:2] if word in _command_names(app)]
+    commands = [word for word in arguments[:2] if word in _command_names(app) | train.FAMILIES]
     return f"{line.rstrip('.')}; see: {' '.join(['vfxgan', *commands, '--help'])}"
 
 

@@ -3,7 +3,7 @@
 import os
 import pickle
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ class Checkpoint:
         options: what the run was asked for, plain types.
         average: state dict of the averaged (EMA) generator: what is exported.
         networks, optimizers: state dicts by network name, to go on training.
+        state: plain values that the loop goes on from.
     """
 
     spec: ModelSpec
@@ -33,6 +34,7 @@ class Checkpoint:
     average: dict[str, Any]
     networks: dict[str, dict[str, Any]]
     optimizers: dict[str, dict[str, Any]]
+    state: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -50,6 +52,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "average": checkpoint.average,
         "networks": checkpoint.networks,
         "optimizers": checkpoint.optimizers,
+        "state": checkpoint.state,
     }
     try:
         with temporary.open("xb") as file:
@@ -80,6 +83,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
                 f"{path}: damaged, its {key!r} is missing or no {kind.__name__}; use an earlier checkpoint"
             )
     fields = {key: body[key] for key in wanted if key != "spec"}
+    fields["state"] = body["state"] if isinstance(body.get("state"), dict) else {}
     return Checkpoint(spec=parse_spec(body["spec"], str(path)), **fields)
 
 

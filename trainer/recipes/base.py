@@ -84,6 +84,11 @@ class Recipe(ABC):
     options_type: ClassVar[type[RunOptions]]
     best: ClassVar[tuple[str, Literal["min", "max"]] | None] = None
 
+    @property
+    def has_unused_parameters(self) -> bool:
+        """Whether some weights take no part in some iterations; several devices must know."""
+        return False
+
     @abstractmethod
     def __init__(self, options: Any) -> None: ...
 
