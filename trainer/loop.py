@@ -1,7 +1,6 @@
 """The training loop: one for all families. What differs is the recipe's."""
 
 import hashlib
-import os
 import signal
 import threading
 import time
@@ -16,7 +15,7 @@ from torch import Generator, Tensor, nn
 from vfxgan.errors import ModelError, TrainingError, WriteError
 from vfxgan.progress import Progress
 from vfxgan.trainer.average import Average
-from vfxgan.trainer.data.loader import Loader, Share, default_workers
+from vfxgan.trainer.data.loader import Loader, Places, Share, default_workers
 from vfxgan.trainer.data.samples import Samples
 from vfxgan.trainer.guard import LossFailure, LossGuard
 from vfxgan.trainer.journal import Journal
@@ -66,7 +65,7 @@ class Run:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Stand where a checkpoint was written. Raises ModelError where its tensors do not fit."""
         try:
-            for name, net in self.nets.items():
+            for name in self.nets:
                 self._bare(name).load_state_dict(checkpoint.networks[name])
                 optimizer = self.optimizers[name]
                 rates = [group["initial_lr"] for group in optimizer.param_groups]
@@ -116,7 +115,7 @@ class Run:
         device, options = self.fabric.device, self.options
         share = Share(self.recipe.batch_size, self.fabric.global_rank, self.rollbacks)
         workers = default_workers(device) if options.workers is None else options.workers
-        loader = Loader(samples, self.iteration, options.iterations, share, workers, device)
+        loader = Loader(samples, Places(self.iteration, options.iterations, share), workers, device)
         clock = time.perf_counter()
         for batch in loader:
             scalars = self._iterate(batch)

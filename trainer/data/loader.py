@@ -46,7 +46,7 @@ class Places:
 
 
 class Loader:
-    """Iterate over the batches of iterations start … end−1, on `device`.
+    """Iterate over the batches of `places`, on `device`.
 
     Attributes:
         waited_s: seconds that the loop has stood waiting for data since the count was last taken.
@@ -63,7 +63,7 @@ class Loader:
             ahead = {"multiprocessing_context": "spawn", "prefetch_factor": AHEAD, "worker_init_fn": _settle_worker}
         self._batches = DataLoader(
             samples,  # type: ignore[arg-type]  # places are pairs, not indices
-            batch_sampler=Places(start, end, share),  # type: ignore[arg-type]
+            batch_sampler=places,  # type: ignore[arg-type]
             collate_fn=_stack,
             num_workers=workers,
             **ahead,
