@@ -7,9 +7,15 @@ from torch import nn
 from vfxgan.errors import ModelError
 from vfxgan.spec import ModelSpec
 from vfxgan.trainer.networks.dcgan import DcganGenerator
+from vfxgan.trainer.networks.rrdb import RRDBNet
+from vfxgan.trainer.networks.srresnet import SRResNet
+from vfxgan.trainer.networks.dcgan_progressive import ProgressiveGenerator
 
 GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "dcgan": DcganGenerator,
+    "srresnet": SRResNet,
+    "rrdb": RRDBNet,
+    "dcgan-progressive": ProgressiveGenerator,
 }
 
 
