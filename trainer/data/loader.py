@@ -52,9 +52,7 @@ class Loader:
         waited_s: seconds that the loop has stood waiting for data since the count was last taken.
     """
 
-    def __init__(
-        self, samples: Samples, start: int, end: int, share: Share, workers: int, device: torch.device
-    ) -> None:
+    def __init__(self, samples: Samples, places: Places, workers: int, device: torch.device) -> None:
         self.device = device
         self.waited_s = 0.0
         ahead: dict[str, Any] = {}
