@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -103,8 +103,7 @@ class DcganGenerator(nn.Module):
         """[N, latent_entries] to [N, channels_out, size, size] in −1…1."""
         sizes = [self.z_size, *(side * side for side in self.sides)]
         z, *maps = torch.split(latent, sizes, dim=1)
-        x = self.project(z).view(-1, self.width, self.base, self.base)
-        x = F.relu(self.norm(x))
+        x = projected(self, z)
         for index, stage in enumerate(self.stages):
             side = self.base << (index + 1)
             x = stage(x, maps[index].view(-1, 1, side, side) if index < len(maps) else None)
@@ -113,6 +112,21 @@ class DcganGenerator(nn.Module):
     def folds(self) -> Iterator[Fold]:
         """See `Foldable`."""
         yield Fold(self, "norm", self.project)
+
+
+class Projecting(Protocol):
+    """What both generators begin with."""
+
+    project: nn.Linear
+    norm: nn.BatchNorm2d
+    width: int
+    base: int
+
+
+def projected(generator: Projecting, z: Tensor) -> Tensor:
+    """[N, z_size] to the first feature map [N, width, base, base], normalised, rectified."""
+    x = generator.project(z).view(-1, generator.width, generator.base, generator.base)
+    return F.relu(generator.norm(x))
 
 
 class UpStage(nn.Module):

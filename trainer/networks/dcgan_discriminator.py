@@ -45,28 +45,46 @@ class DcganDiscriminator(nn.Module):
         inputs = (channels_in * 4 if unshuffle else channels_in, *widths[:-1])
         layers: list[nn.Module] = []
         for index, (narrow, wide) in enumerate(zip(inputs, widths, strict=True)):
-            layers += _down(narrow, wide, norm, first=index == 0)
+            layers += down(narrow, wide, norm, first=index == 0)
         self.features = nn.Sequential(*layers)
         self.judge = nn.Conv2d(widths[-1] + minibatch_std, 1, base)
         self.apply(initialise)
         if norm == "spectral":
-            for module in list(self.modules()):
-                if isinstance(module, nn.Conv2d):
-                    nn.init.orthogonal_(module.weight)  # 0.02 would start the power iteration on near-zero matrices
-                    spectral_norm(module)
+            normalise_spectra(self)
 
     def forward(self, picture: Tensor) -> Tensor:
         """[N, channels_in, size, size] in −1…1 to logits [N]."""
         x = F.pixel_unshuffle(picture, 2) if self.unshuffle else picture
         x = self.features(x)
         if self.minibatch_std:
-            deviation = torch.sqrt(x.float().var(dim=0, unbiased=False) + 1e-8).mean()
-            x = torch.cat([x, deviation.expand(x.shape[0], 1, x.shape[2], x.shape[3]).to(x.dtype)], dim=1)
+            x = with_deviation(x)
         logits: Tensor = self.judge(x)
         return logits.flatten()
 
 
-def _down(channels_in: int, channels_out: int, norm: DiscriminatorNorm, first: bool) -> list[nn.Module]:
+def normalise_spectra(network: nn.Module) -> None:
+    """Divide every convolution by its largest singular value: Miyato et al. 2018, arXiv:1802.05957, §2.1.
+
+    Only discriminators: batch norm, which the generator has, undoes a scale of the weights before it.
+    """
+    for module in list(network.modules()):
+        if isinstance(module, nn.Conv2d):
+            nn.init.orthogonal_(module.weight)  # 0.02 would start the power iteration on near-zero matrices
+            spectral_norm(module)
+
+
+def with_deviation(x: Tensor) -> Tensor:
+    """[N, C, H, W] to [N, C + 1, H, W]: deviation over the batch of each entry, their mean as one more map.
+
+    Source:
+        Karras et al. 2018, arXiv:1710.10196, §3.
+    """
+    deviation = torch.sqrt(x.float().var(dim=0, unbiased=False) + 1e-8).mean()
+    return torch.cat([x, deviation.expand(x.shape[0], 1, x.shape[2], x.shape[3]).to(x.dtype)], dim=1)
+
+
+def down(channels_in: int, channels_out: int, norm: DiscriminatorNorm, first: bool) -> list[nn.Module]:
+    """Half the side, twice as many features or so: the layers of one stage."""
     batch_norm = norm == "batch" and not first
     layers: list[nn.Module] = [nn.Conv2d(channels_in, channels_out, 4, 2, 1, bias=not batch_norm)]
     if batch_norm:
