@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
+from vfxgan.errors import VfxganError
 from vfxgan.trainer.data.samples import Sample, Samples
 
 AHEAD = 4  # batches a worker keeps ready
@@ -60,7 +61,7 @@ class Loader:
             # spawn: the parent holds OpenImageIO's and torch's threads, which a fork would copy in an unknown state
             ahead = {"multiprocessing_context": "spawn", "prefetch_factor": AHEAD, "worker_init_fn": _settle_worker}
         self._batches = DataLoader(
-            samples,  # type: ignore[arg-type]  # places are pairs, not indices
+            _Sound(samples),
             batch_sampler=places,  # type: ignore[arg-type]
             collate_fn=_stack,
             num_workers=workers,
@@ -74,6 +75,8 @@ class Loader:
             arrays = next(batches, None)
             if arrays is None:
                 return
+            if isinstance(arrays, VfxganError):
+                raise arrays
             batch = {name: self._place(array) for name, array in arrays.items()}
             self.waited_s += time.perf_counter() - start
             yield batch
@@ -86,9 +89,26 @@ class Loader:
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 
-def _stack(samples: list[Sample]) -> dict[str, NDArray[Any]]:
+class _Sound(Dataset[Sample | VfxganError]):
+    """Our own errors come back as values: raised in a worker, they would reach the user with its traceback inside."""
+
+    def __init__(self, samples: Samples) -> None:
+        self.samples = samples
+
+    def __getitem__(self, place: Any) -> Sample | VfxganError:
+        try:
+            return self.samples[place]
+        except VfxganError as error:
+            return error
+
+
+def _stack(samples: list[Sample | VfxganError]) -> dict[str, NDArray[Any]] | VfxganError:
+    for sample in samples:
+        if isinstance(sample, VfxganError):
+            return sample
+    whole = [sample for sample in samples if not isinstance(sample, VfxganError)]
     # arrays, not tensors: they come through a pipe, where tensors would need shared memory that containers are short of
-    return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
+    return {name: np.stack([sample[name] for sample in whole]) for name in whole[0]}
 
 
 def _settle_worker(_index: int) -> None:

@@ -1,0 +1,247 @@
+"""A run is killed, stopped, starved of disk or blown up, as it happens on a farm; nothing learned is lost."""
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from vfxgan.cli.main import run
+from vfxgan.images import Picture, write_picture
+from vfxgan.trainer.networks.checkpoint import load_checkpoint
+
+COMMON = [
+    "--threads", "1", "--workers", "0", "--log-every", "1", "--accelerator", "cpu", "--checkpoint-every", "2",
+    "--validate-every", "4", "--sample-every", "4", "--seed", "3",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Family:
+    """How to train a toy of it."""
+
+    name: str
+    options: tuple[str, ...]
+
+
+FAMILIES = [
+    Family("dcgan", ("--size", "32", "--batch", "4", "--z-size", "8", "--channels", "16,8,8",
+                     "--discriminator-channels", "8,8,16", "--extra-step-every", "2")),
+    Family("pix2pix", ("--depth", "4", "--width", "4", "--crop", "32", "--batch", "2", "--discriminator-layers", "1",
+                       "--dropout", "--held-out", "1")),
+    Family("srgan", ("--width", "8", "--blocks", "1", "--crop", "32", "--batch", "2", "--scale", "2", "--pretrain", "3",
+                     "--perceptual", "none", "--held-out", "1")),
+]  # fmt: skip
+by_family = pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Eight 48 px elements, half the light as their pictures' partners."""
+    folder = tmp_path_factory.mktemp("pictures")
+    stream = np.random.RandomState(4)
+    for name in ("here", "there"):
+        (folder / name).mkdir()
+        for index in range(8):
+            smooth = np.kron(stream.rand(6, 6, 4), np.ones((8, 8, 1))).astype(np.float16)
+            attributes = {"compression": "zips"}
+            write_picture(folder / name / f"a.{index:04d}.exr", Picture(smooth, ("R", "G", "B", "A"), attributes))
+    return folder
+
+
+def command(family, pictures, out, *more):
+    target = ["--target", str(pictures / "there")] if family.name == "pix2pix" else []
+    return ["train", family.name, "--data", str(pictures / "here"), *target, "--out", str(out),
+            *family.options, *COMMON, *map(str, more)]  # fmt: skip
+
+
+def started(arguments, progress="json"):
+    code = [sys.executable, "-c", "from vfxgan.cli.main import main; main()", *arguments, "--progress", progress]
+    return subprocess.Popen(code, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_iteration(process, iteration):
+    for line in process.stdout:
+        if json.loads(line).get("done", 0) >= iteration:
+            return
+    pytest.fail(f"ended early: {process.communicate()[1]}")
+
+
+def assert_same_weights(one, other):
+    assert one.iteration == other.iteration
+    for name, weights in one.networks.items():
+        for key, value in weights.items():
+            assert torch.equal(value, other.networks[name][key]), (name, key)
+    assert all(torch.equal(value, other.average[key]) for key, value in one.average.items())
+
+
+@by_family
+def test_killed_and_resumed_it_ends_at_the_same_bits_as_in_one_go(family, pictures, tmp_path):
+    with started(command(family, pictures, tmp_path / "killed", "--iterations", 100_000)) as process:
+        wait_for_iteration(process, 5)
+        process.kill()
+        process.communicate(timeout=60)
+    reached = load_checkpoint(tmp_path / "killed" / "ckpt.pt").iteration
+    assert reached >= 4
+    end = reached + 5
+    more = ("--iterations", end, "--progress", "none")
+    assert run(command(family, pictures, tmp_path / "killed", *more, "--resume")) == 0
+    assert run(command(family, pictures, tmp_path / "whole", *more)) == 0
+    assert_same_weights(
+        load_checkpoint(tmp_path / "killed" / "ckpt.pt"), load_checkpoint(tmp_path / "whole" / "ckpt.pt")
+    )
+    assert len((tmp_path / "killed" / "metrics.csv").read_text().splitlines()) == end + 1
+
+
+@by_family
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_ends_the_run(family, pictures, tmp_path, number, code):
+    with started(command(family, pictures, tmp_path / "run", "--iterations", 100_000)) as process:
+        wait_for_iteration(process, 1)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == code, errors
+    assert "--resume" in errors
+    assert load_checkpoint(tmp_path / "run" / "ckpt.pt").iteration >= 1
+
+
+def test_worker_processes_give_the_same_bits_as_none(pictures, tmp_path):
+    family = FAMILIES[0]
+    more = ("--iterations", 4, "--progress", "none")
+    assert run(command(family, pictures, tmp_path / "none", *more)) == 0
+    assert run(command(family, pictures, tmp_path / "two", *more, "--workers", 2)) == 0
+    assert_same_weights(load_checkpoint(tmp_path / "none" / "ckpt.pt"), load_checkpoint(tmp_path / "two" / "ckpt.pt"))
+
+
+def test_the_thread_count_of_the_run_is_kept_when_it_is_resumed(pictures, tmp_path):
+    arguments = command(FAMILIES[0], pictures, tmp_path / "run", "--iterations", 2, "--progress", "none")
+    assert run([*arguments, "--threads", "2"]) == 0
+    position = arguments.index("--threads")
+    unsaid = arguments[:position] + arguments[position + 2 :]
+    assert run([*unsaid, "--iterations", "3", "--resume"]) == 0
+    assert load_checkpoint(tmp_path / "run" / "ckpt.pt").options["threads"] == 2
+    assert torch.get_num_threads() == 2
+
+
+def test_the_last_few_checkpoints_and_the_best_are_kept(pictures, tmp_path):
+    more = ("--iterations", 11, "--keep", 2, "--progress", "none")
+    assert run(command(FAMILIES[1], pictures, tmp_path / "run", *more)) == 0
+    kept = sorted(path.name for path in (tmp_path / "run").glob("*.pt"))
+    assert kept == ["best.pt", "ckpt-000010.pt", "ckpt-000011.pt", "ckpt.pt"]
+    rows = (tmp_path / "run" / "validation.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows] == ["iteration", "4", "8", "11"]
+    column = rows[0].split(",").index("val/l1")
+    values = {int(row.split(",")[0]): float(row.split(",")[column]) for row in rows[1:]}
+    best = load_checkpoint(tmp_path / "run" / "best.pt").iteration
+    assert values[best] == min(values.values())
+
+
+@pytest.fixture
+def poisoned(monkeypatch):
+    """Make the generator's loss bad at given iterations, as an overflow would."""
+
+    def poison(at, value):
+        from vfxgan.trainer.recipes.dcgan import DcganRecipe
+
+        honest, times = DcganRecipe.steps, list(at)
+
+        def steps(self, iteration, nets, batch, rng):
+            for step in honest(self, iteration, nets, batch, rng):
+                if step.network == "generator" and times and iteration == times[0]:
+                    times.pop(0)
+                    yield type(step)(step.network, step.loss * value, step.scalars)
+                else:
+                    yield step
+
+        monkeypatch.setattr(DcganRecipe, "steps", steps)
+
+    return poison
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(float("nan"), "is nan"), (float("inf"), "is inf"), (1e30, "has exploded")]
+)
+def test_a_bad_loss_stops_with_iteration_loss_and_remedy(pictures, tmp_path, capfd, poisoned, value, said):
+    poisoned([5], value)
+    assert run(command(FAMILIES[0], pictures, tmp_path / "run", "--iterations", 9, "--progress", "none")) == 1
+    line = capfd.readouterr().err.strip().splitlines()[-1]
+    assert f"iteration 5: the generator's loss {said}" in line
+    assert "--learning-rate" in line
+    assert "--on-nan rollback" in line
+    assert load_checkpoint(tmp_path / "run" / "ckpt.pt").iteration == 4
+
+
+def test_a_rollback_goes_on_from_the_last_checkpoint_at_half_the_rate(pictures, tmp_path, capfd, poisoned):
+    poisoned([5], float("nan"))
+    more = ("--iterations", 9, "--on-nan", "rollback", "--progress", "none")
+    assert run(command(FAMILIES[0], pictures, tmp_path / "run", *more)) == 0
+    assert "rolled back to iteration 4, at half the learning rate" in capfd.readouterr().err
+    checkpoint = load_checkpoint(tmp_path / "run" / "ckpt.pt")
+    assert (checkpoint.iteration, checkpoint.state["rollbacks"]) == (9, 1)
+    assert checkpoint.optimizers["generator"]["param_groups"][0]["lr"] == pytest.approx(1e-4)
+    assert all(torch.isfinite(value).all() for value in checkpoint.average.values())
+    rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert [int(row.split(",")[0]) for row in rows[1:]] == list(range(1, 10))
+
+
+def test_a_second_bad_loss_after_a_rollback_stops_the_run(pictures, tmp_path, capfd, poisoned):
+    poisoned([1, 3], float("nan"))
+    more = ("--iterations", 9, "--on-nan", "rollback", "--progress", "none")
+    assert run(command(FAMILIES[0], pictures, tmp_path / "run", *more)) == 1
+    assert "iteration 3: the generator's loss is nan again after a rollback" in capfd.readouterr().err
+
+
+def test_a_disk_that_fills_up_in_the_middle_does_not_end_the_run(pictures, tmp_path, capfd, monkeypatch):
+    from vfxgan.errors import WriteError
+    from vfxgan.trainer import keeper
+
+    honest, failures = keeper.save_checkpoint, [4]
+
+    def save(path, checkpoint):
+        if checkpoint.iteration in failures:
+            raise WriteError(f"{path}: checkpoint cannot be written (No space left on device)")
+        honest(path, checkpoint)
+
+    monkeypatch.setattr(keeper, "save_checkpoint", save)
+    more = ("--iterations", 5, "--validate-every", 0, "--progress", "none")
+    assert run(command(FAMILIES[0], pictures, tmp_path / "run", *more)) == 0
+    assert "iteration 4: no checkpoint written" in capfd.readouterr().err
+    assert load_checkpoint(tmp_path / "run" / "ckpt.pt").iteration == 5
+
+
+def test_a_damaged_latest_checkpoint_names_the_one_to_use_instead(pictures, tmp_path, capfd):
+    arguments = command(FAMILIES[0], pictures, tmp_path / "run", "--iterations", 4, "--progress", "none")
+    assert run(arguments) == 0
+    latest = tmp_path / "run" / "ckpt.pt"
+    body = latest.read_bytes()
+    latest.unlink()  # it may share its bytes with its numbered twin
+    latest.write_bytes(body[: len(body) // 2])
+    assert run([*arguments, "--resume"]) == 1
+    line = capfd.readouterr().err.strip().splitlines()[-1]
+    assert "cut short" in line
+    assert "ckpt-000004.pt beside it can take its place: copy it over ckpt.pt" in line
+
+
+def test_the_log_tells_the_pace_and_the_share_of_time_spent_waiting(pictures, tmp_path):
+    assert run(command(FAMILIES[0], pictures, tmp_path / "run", "--iterations", 3, "--progress", "none")) == 0
+    header, *rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    waiting = header.split(",").index("speed/waiting_for_data")
+    assert all(0 <= float(row.split(",")[waiting]) <= 1 for row in rows)
+
+
+def test_two_processes_train_as_one(pictures, tmp_path):
+    """Gloo on the CPU, through Fabric: gradients are averaged, one process writes."""
+    script = str(__import__("pathlib").Path(sys.executable).parent / "vfxgan")
+    arguments = command(
+        FAMILIES[1], pictures, tmp_path / "run", "--iterations", 4, "--devices", 2, "--progress", "none"
+    )
+    done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    checkpoint = load_checkpoint(tmp_path / "run" / "ckpt.pt")
+    assert (checkpoint.iteration, checkpoint.options["devices"]) == (4, 2)
+    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 5
+    assert done.stderr.count("done at iteration 4") == 1
