@@ -7,12 +7,16 @@ from torch import nn
 from vfxgan.errors import ModelError
 from vfxgan.spec import ModelSpec
 from vfxgan.trainer.networks.dcgan import DcganGenerator
+from vfxgan.trainer.networks.dcgan_progressive import ProgressiveGenerator
+from vfxgan.trainer.networks.resnet_translator import ResnetTranslator
 from vfxgan.trainer.networks.rrdb import RRDBNet
 from vfxgan.trainer.networks.srresnet import SRResNet
-from vfxgan.trainer.networks.dcgan_progressive import ProgressiveGenerator
+from vfxgan.trainer.networks.unet import UnetGenerator
 
 GENERATORS: dict[str, Callable[..., nn.Module]] = {
     "dcgan": DcganGenerator,
+    "pix2pix-unet": UnetGenerator,
+    "pix2pix-resnet": ResnetTranslator,
     "srresnet": SRResNet,
     "rrdb": RRDBNet,
     "dcgan-progressive": ProgressiveGenerator,

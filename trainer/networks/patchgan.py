@@ -34,18 +34,24 @@ class PatchDiscriminator(nn.Module):
         self.model = nn.Sequential(*modules)
         self.apply(initialise)
 
-    def forward(self, picture: Tensor) -> list[Tensor]:
-        """[N, channels_in, H, W] in −1…1 to the features after each activation, and at the end the logits [N, 1, h, w].
+    def forward(self, picture: Tensor, with_features: bool = False) -> list[Tensor]:
+        """[N, channels_in, H, W] in −1…1 to logits [N, 1, h, w], the last of the list; with three layers h is H/8 − 2.
 
-        With three layers h is H/8 − 2.
+        Args:
+            with_features: put what comes out of each activation before them, for feature matching.
         """
-        features = []
+        judged: list[Tensor] = []
         x = picture
         for module in self.model:
             x = module(x)
-            if isinstance(module, nn.LeakyReLU):
-                features.append(x)
-        return [*features, x]
+            if with_features and isinstance(module, nn.LeakyReLU):
+                judged.append(x)
+        return [*judged, x]
+
+    @staticmethod
+    def smallest_side(layers: int) -> int:
+        """The side of the smallest picture that gives a logit."""
+        return 3 << layers
 
 
 class MultiscaleDiscriminator(nn.Module):
@@ -65,11 +71,11 @@ class MultiscaleDiscriminator(nn.Module):
             raise ValueError(f"scales {scales} is outside 1 … 4")
         self.scales = nn.ModuleList(PatchDiscriminator(channels_in, width, layers, norm) for _ in range(scales))
 
-    def forward(self, picture: Tensor) -> list[list[Tensor]]:
-        """[N, channels_in, H, W] in −1…1 to features and logits of each scale, full size first."""
+    def forward(self, picture: Tensor, with_features: bool = False) -> list[list[Tensor]]:
+        """[N, channels_in, H, W] in −1…1 to what a `PatchDiscriminator` gives, for each scale, full size first."""
         judged = []
         for index, judge in enumerate(self.scales):
             if index:
                 picture = F.avg_pool2d(picture, 3, 2, 1, count_include_pad=False)
-            judged.append(judge(picture))
+            judged.append(judge(picture, with_features))
         return judged
