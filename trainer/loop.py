@@ -82,6 +82,19 @@ class Run:
         self.rollbacks = int(checkpoint.state.get("rollbacks", 0))
         self.keeper.best = checkpoint.state.get("best")
 
+    def begin_from(self, checkpoint: Checkpoint, source: str) -> None:
+        """Take the weights of another run, the generator's averaged ones, for a new one. Raises ModelError."""
+        try:
+            for name in self.nets:
+                weights = checkpoint.average if name == GENERATOR else checkpoint.networks[name]
+                self._bare(name).load_state_dict(weights)
+        except (KeyError, RuntimeError) as error:
+            raise ModelError(
+                f"--init {source}: does not fit these networks ({str(error).splitlines()[0]}); "
+                "give the options that it was trained with"
+            ) from error
+        self.average.network.load_state_dict(checkpoint.average)
+
     def train(self, samples: Samples, bar: Progress) -> int | None:
         """Run to the last iteration.
 

@@ -28,6 +28,9 @@ class RunOptions(BaseModel):
     data: str = Field(description="Folder of pictures: EXR, PNG, TIFF, JPEG.")
     iterations: int = Field(default=20_000, ge=1, description="Iterations in all.")
     batch: int | None = Field(default=None, ge=1, le=4096, description="Samples an iteration and device.")
+    init: str | None = Field(
+        default=None, description="Checkpoint of the same networks whose weights to start from; nothing else of it."
+    )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Everything random follows from it.")
 
     learning_rate: float = Field(default=2e-4, gt=0, le=0.1, description="Adam's, of all networks but for the next.")

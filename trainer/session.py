@@ -13,7 +13,7 @@ from vfxgan.errors import TargetError, UsageError
 from vfxgan.progress import ProgressStyle, progress, say
 from vfxgan.trainer.keeper import LATEST, check_same_run, read_latest, resolved
 from vfxgan.trainer.loop import Run
-from vfxgan.trainer.networks.checkpoint import Checkpoint
+from vfxgan.trainer.networks.checkpoint import Checkpoint, load_checkpoint
 from vfxgan.trainer.options import RunOptions
 from vfxgan.trainer.recipes.base import Recipe
 
@@ -58,6 +58,8 @@ def train_run(
     if checkpoint is not None:
         run.restore(checkpoint)
         _say_resumed(run, checkpoint, samples.digest)
+    elif options.init is not None:
+        run.begin_from(load_checkpoint(Path(options.init)), options.init)
     stopped_by = run.train(samples, progress(style, "training", options.iterations))
     return Outcome(run.iteration, stopped_by, fabric.is_global_zero)
 

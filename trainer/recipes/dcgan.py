@@ -187,11 +187,12 @@ class DcganRecipe(Recipe):
         yield self._generator_step(nets, stage, fake, rng)
         every = self.options.extra_step_every  # Marchesi 2017, §3.3
         if every and iteration and iteration % every == 0:
-            fake = self._generate(nets, stage, rng)
             if iteration // every % 2:
-                yield self._discriminator_step(nets, stage, real, fake.detach(), rng, False)
+                with torch.no_grad():
+                    fake = self._generate(nets, stage, rng)
+                yield self._discriminator_step(nets, stage, real, fake, rng, False)
             else:
-                yield self._generator_step(nets, stage, fake, rng)
+                yield self._generator_step(nets, stage, self._generate(nets, stage, rng), rng)
 
     def _generate(self, nets: Networks, stage: Stage | None, rng: Generator) -> Tensor:
         place = next(nets[GENERATOR].parameters()).device
