@@ -1,7 +1,7 @@
 """`vfxgan dataset`: training data that anyone can make."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,19 +16,48 @@ def _group() -> None:
     pass
 
 
+Processes = Annotated[int | None, typer.Option(help="Default: one a core.", min=1)]
+Reporting = Annotated[ProgressChoice, typer.Option(help="How to report.")]
+
+
 @app.command("elements")
 def elements(
     out: Annotated[Path, typer.Option("--out", help="Folder for the EXR files.")],
     count: Annotated[int, typer.Option(help="How many, up to 999,999.")] = 4000,
     size: Annotated[int, typer.Option(help="Side in pixels, 32 … 1024.")] = 128,
     seed: Annotated[int, typer.Option(help="Data set seed; the same seed gives the same files.")] = 0,
-    processes: Annotated[int | None, typer.Option(help="Default: one a core.", min=1)] = None,
-    progress: Annotated[ProgressChoice, typer.Option(help="How to report.")] = ProgressChoice.bar,
+    processes: Processes = None,
+    progress: Reporting = ProgressChoice.bar,
 ) -> None:
     """Procedural smoke and fire elements: scene-linear premultiplied RGBA, half EXR, the same for the same seed."""
+    _make("elements", out, count, size, seed, processes, progress)
+
+
+@app.command("leaves")
+def leaves(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the EXR files.")],
+    count: Annotated[int, typer.Option(help="How many, up to 999,999.")] = 1600,
+    size: Annotated[int, typer.Option(help="Side in pixels, 32 … 1024.")] = 256,
+    seed: Annotated[int, typer.Option(help="Data set seed; the same seed gives the same files.")] = 0,
+    processes: Processes = None,
+    progress: Reporting = ProgressChoice.bar,
+) -> None:
+    """Dead-leaves pictures to train upscalers with: scene-linear RGB, half EXR, the same for the same seed."""
+    _make("leaves", out, count, size, seed, processes, progress)
+
+
+def _make(
+    kind: Literal["elements", "leaves"],
+    out: Path,
+    count: int,
+    size: int,
+    seed: int,
+    processes: int | None,
+    progress: ProgressChoice,
+) -> None:
     from vfxgan.progress import progress as reporter
     from vfxgan.progress import say
-    from vfxgan.trainer.dataset import ElementsJob, write_elements
+    from vfxgan.trainer.dataset import DatasetJob, write_dataset
 
     for option, value, low, high in (
         ("count", count, 1, 999_999),
@@ -37,6 +66,5 @@ def elements(
     ):
         if not low <= value <= high:
             raise UsageError(f"--{option} {value} is outside {low} … {high}")
-    job = ElementsJob(out, count, size, seed)
-    write_elements(job, reporter(progress.value, "elements", count), processes)
-    say(f"{count} elements of {size} px in {out}")
+    write_dataset(DatasetJob(kind, out, count, size, seed), reporter(progress.value, kind, count), processes)
+    say(f"{count} {kind} of {size} px in {out}")
