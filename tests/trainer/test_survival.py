@@ -114,7 +114,7 @@ def test_worker_processes_give_the_same_bits_as_none(pictures, tmp_path):
     more = ("--iterations", 4, "--progress", "none")
     assert run(command(family, pictures, tmp_path / "none", *more)) == 0
     assert run(command(family, pictures, tmp_path / "two", *more, "--workers", 2)) == 0
-    assert_same_weights(load_checkpoint(tmp_path / "none" / "ckpt.pt"), load_checkpoint(tmp_path / "two" / "ckpt.pt"))
+    assert_same_weights(*(load_checkpoint(tmp_path / name / "ckpt.pt") for name in ("none", "two")))
 
 
 def test_the_thread_count_of_the_run_is_kept_when_it_is_resumed(pictures, tmp_path):

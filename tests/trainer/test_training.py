@@ -3,21 +3,16 @@
 import json
 import pickle
 import resource
-import signal
-import subprocess
-import sys
 
-import numpy as np
 import pytest
 import torch
 
 from vfxgan.cli.main import run
 from vfxgan.errors import ModelError
-from vfxgan.images import Picture, read_picture, write_picture
+from vfxgan.images import read_picture
 from vfxgan.spec import parse_spec
 from vfxgan.trainer.networks.checkpoint import load_checkpoint
-from vfxgan.trainer.options import DcganOptions
-from vfxgan.trainer.recipes.dcgan import DcganRecipe
+from vfxgan.trainer.recipes.dcgan import DcganOptions, DcganRecipe
 
 SMALL = [
     "--size", "32", "--batch", "4", "--z-size", "8", "--channels", "16,8,8", "--discriminator-channels", "8,8,16",
@@ -86,34 +81,11 @@ def test_the_batch_follows_the_resolution_unless_given(size, batch):
     assert DcganOptions(data="x", size=size, batch=5).batch_size == 5
 
 
-def test_every_fifty_iterations_one_network_steps_again_in_turn():
-    recipe = DcganRecipe(DcganOptions(data="x"))
-    both = ("discriminator", "generator")
-    assert recipe.phases(0) == recipe.phases(49) == both
-    assert recipe.phases(50) == (*both, "discriminator")
-    assert recipe.phases(100) == (*both, "generator")
-
-
 def test_lasting_losses_out_of_bounds_are_named():
     recipe = DcganRecipe(DcganOptions(data="x"))
     assert recipe.warnings({"loss/discriminator": 0.5, "loss/generator": 2.0}) == []
     (warning,) = recipe.warnings({"loss/discriminator": 0.5, "loss/generator": 4.2})
     assert "loss/generator has stayed at 4.20, above 3" in warning
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_ends_the_run(data, tmp_path, number, code):
-    arguments = [sys.executable, "-c", "import sys; from vfxgan.cli.main import main; main()", "train", "dcgan"]
-    options = [*SMALL[:-1], "json", "--iterations", "100000", "--data", str(data), "--out", str(tmp_path / "run")]
-    with subprocess.Popen([*arguments, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if json.loads(line).get("event") == "progress" and "note" in json.loads(line):
-                break
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=120)
-    assert process.returncode == code, errors
-    assert load_checkpoint(tmp_path / "run" / "ckpt.pt").iteration >= 1
-    assert "--resume" in errors
 
 
 def test_an_existing_run_is_not_overwritten(data, tmp_path, capfd):
@@ -146,25 +118,17 @@ def test_an_empty_folder_and_a_missing_one_are_named(tmp_path, capfd):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("damage", ["truncated", "text", "size", "nan"])
-def test_one_picture_that_cannot_be_used_is_named(data, tmp_path, capfd, damage):
+@pytest.mark.parametrize("damage", ["truncated", "text"])
+def test_one_corrupt_picture_of_eight_is_named_and_stops_the_run(data, tmp_path, capfd, damage):
     for path in data.glob("*.exr"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     victim = tmp_path / "000003.exr"
-    pixels = read_picture(victim).pixels
     if damage == "truncated":
         victim.write_bytes(victim.read_bytes()[: victim.stat().st_size // 2])
-    elif damage == "text":
-        victim.write_text("no picture")
     else:
-        pixels = (
-            pixels[:16] if damage == "size" else np.where(np.arange(32)[:, None, None] == 5, np.float16("nan"), pixels)
-        )
-        write_picture(victim, Picture(pixels, ("R", "G", "B", "A"), {"compression": "zips"}))
+        victim.write_text("no picture")
     assert train(tmp_path, tmp_path / "run") == 1
-    line = capfd.readouterr().err
-    assert "000003.exr" in line
-    assert line.count("\n") == 1
+    assert "000003.exr" in capfd.readouterr().err.strip().splitlines()[-1]
 
 
 def test_a_full_disk_keeps_the_checkpoint_that_was_there(data, tmp_path, capfd):
@@ -205,20 +169,6 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path, writer, capfd):
     assert "evil.pt" in line
     assert "Traceback" not in line
     assert not trap.exists()
-
-
-def test_pictures_of_a_png_are_read_as_srgb_with_straight_alpha(tmp_path):
-    from vfxgan.progress import progress
-    from vfxgan.trainer.data import load_pictures
-
-    pixels = np.full((32, 32, 4), 188, np.uint8)
-    pixels[..., 3] = 128
-    write_picture(tmp_path / "a.png", Picture(pixels, ("R", "G", "B", "A"), {"oiio:UnassociatedAlpha": 1}))
-    signal_ = load_pictures(tmp_path, 32, 4, 1.0, progress("none", "", 1)).signal.astype(np.float32)
-    premultiplied = ((188 / 255 + 0.055) / 1.055) ** 2.4 * 128 / 255
-    encoded = 1.055 * premultiplied ** (1 / 2.4) - 0.055
-    assert signal_[0, 0, 0, 0] == pytest.approx(2 * encoded - 1, abs=1e-3)
-    assert signal_[0, 3, 0, 0] == pytest.approx(2 * 128 / 255 - 1, abs=1e-3)
 
 
 def test_distance_is_small_for_alike_sets_and_large_for_unlike_ones():
