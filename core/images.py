@@ -89,6 +89,87 @@ def read_picture(path: Path) -> Picture:
         source.close()
 
 
+@dataclass(frozen=True)
+class Layout:
+    """Where the pixels of one part of a file lie, x and y as the file counts them.
+
+    Attributes:
+        part: which part of the file; 0 but for multi-part EXR.
+        chosen: the channels asked for, as indices into `channels`.
+        type: of the chosen channels, as OpenImageIO names it: half, float, uint8, uint16, …
+        data: x, y, width, height of the pixels stored.
+        display: x, y, width, height of the picture they belong in.
+    """
+
+    part: int
+    channels: tuple[str, ...]
+    chosen: tuple[int, ...]
+    type: str
+    data: tuple[int, int, int, int]
+    display: tuple[int, int, int, int]
+    attributes: Mapping[str, Any]
+
+
+ChannelChoice = Callable[[tuple[str, ...]], tuple[int, ...] | None]
+
+
+def read_layout(path: Path, choose: ChannelChoice) -> Layout:
+    """The layout of the first part that has what is wanted, without its pixels.
+
+    Args:
+        choose: told a part's channel names; gives the indices wanted, or None to go on to the next part.
+    Raises:
+        ImageError: missing, not an image, deep, or no part has the channels.
+    """
+    source = _open(path)
+    try:
+        return _find_layout(source, path, choose)
+    finally:
+        source.close()
+
+
+def read_channels(path: Path, choose: ChannelChoice) -> tuple[Layout, Pixels]:
+    """As `read_layout`, with the chosen channels of the data window: [H, W, len(chosen)] in their own type.
+
+    Raises:
+        ImageError: as `read_layout`, or the file is cut short.
+    """
+    source = _open(path)
+    try:
+        layout = _find_layout(source, path, choose)
+        first, end = min(layout.chosen), max(layout.chosen) + 1
+        pixels = source.read_image(layout.part, 0, first, end, oiio.TypeDesc(layout.type))
+        trouble = source.geterror() or oiio.geterror()
+        if pixels is None or trouble:
+            raise ImageError(f"{path}: cut short or damaged ({_one_line(trouble) or 'no pixels'}); replace the file")
+        return layout, np.asarray(pixels)[..., [index - first for index in layout.chosen]]
+    finally:
+        source.close()
+
+
+def _find_layout(source: Any, path: Path, choose: ChannelChoice) -> Layout:
+    part, seen = 0, []
+    while source.seek_subimage(part, 0):
+        spec = source.spec()
+        names = tuple(spec.channelnames)
+        chosen = None if spec.deep else choose(names)
+        if chosen:
+            types = {str(spec.channelformat(index)) for index in chosen}
+            return Layout(
+                part,
+                names,
+                chosen,
+                types.pop() if len(types) == 1 else "float",
+                (spec.x, spec.y, spec.width, spec.height),
+                (spec.full_x, spec.full_y, spec.full_width, spec.full_height),
+                _attributes(spec),
+            )
+        seen.append("deep samples" if spec.deep else ", ".join(names))
+        part += 1
+    oiio.geterror()  # of the part that was not there; read and thus cleared
+    raise ImageError(f"{path}: has {_one_line('; '.join(seen))}; give RGB, RGBA or one grey channel")
+
+
 def _open(path: Path) -> Any:
     if not path.is_file():
         raise ImageError(f"{path}: no such file; check the path")
