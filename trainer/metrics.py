@@ -13,7 +13,8 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 # The smallest side for so many scales with the usual window of 11 px, as torchmetrics sets them (176, 99, 44) where it
 # does; below 11 px the window shrinks to 5.
 SCALES_FROM_PX = {176: 5, 99: 4, 44: 3, 22: 2}
-WINDOW_PX, SIGMA, SMALL_SIGMA = 11, 1.5, 0.5
+WINDOW_PX, SIGMA = 11, 1.5
+SMALL_WINDOW_PX, SMALL_SIGMA = 5, 0.5
 PIXELS_AT_ONCE = 1 << 21  # of pairs that are compared in one call
 
 
@@ -50,6 +51,7 @@ def generator_metrics(fake: Tensor, real: Tensor, seed: int = 0) -> dict[str, fl
     Returns:
         "swd": the mean of the levels of `sliced_wasserstein`. "ms_ssim" and "real_ms_ssim": `ms_ssim_pairs` of each.
     """
+    fake, real = fake.float().cpu(), real.float().cpu()
     levels = sliced_wasserstein(fake, real, seed)
     return {
         "swd": sum(levels.values()) / len(levels),
@@ -58,7 +60,6 @@ def generator_metrics(fake: Tensor, real: Tensor, seed: int = 0) -> dict[str, fl
     }
 
 
-@torch.no_grad()
 def ms_ssim_pairs(pictures: Tensor, seed: int = 0) -> float:
     """Mean similarity of random pairs of a set: 1 when all pictures are the same, which is a collapse.
 
@@ -71,24 +72,55 @@ def ms_ssim_pairs(pictures: Tensor, seed: int = 0) -> float:
     Source:
         Odena et al. 2017, arXiv:1610.09585, §4.2 (MS-SSIM as diversity); Wang et al. 2003 (MS-SSIM); torchmetrics.
     """
+    similarity = PairSimilarity()
+    at_once = max(1, PIXELS_AT_ONCE // (pictures.shape[-2] * pictures.shape[-1]))
+    for places in torch.randperm(len(pictures), generator=Generator().manual_seed(seed)).split(at_once):
+        similarity.add(pictures[places])
+    return similarity.mean()
+
+
+class PairSimilarity:
+    """`ms_ssim_pairs` of pictures that come in parts, in an order that is random already: neighbours are the pairs."""
+
+    def __init__(self) -> None:
+        self._first: Tensor | None = None
+        self._last = torch.empty(0)
+        self._total, self._pairs = 0.0, 0
+
+    def add(self, pictures: Tensor) -> None:
+        """The next pictures [n, C, S, S], 0…1."""
+        pictures = pictures.float().clamp(0, 1)
+        if self._first is None:
+            self._first, before = pictures[:1], pictures[:-1]
+            after = pictures[1:]
+        else:
+            before, after = torch.cat([self._last, pictures[:-1]]), pictures
+        self._last = pictures[-1:]
+        if len(after):
+            self._total += _ms_ssim(before, after) * len(after)
+            self._pairs += len(after)
+
+    def mean(self) -> float:
+        """Over all pairs, the last picture with the first among them."""
+        assert self._first is not None, "pictures come first"
+        return (self._total + _ms_ssim(self._last, self._first)) / (self._pairs + 1)
+
+
+@torch.no_grad()
+def _ms_ssim(first: Tensor, second: Tensor) -> float:
     from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
 
-    order = torch.randperm(len(pictures), generator=Generator().manual_seed(seed))
-    pictures = pictures.float().clamp(0, 1)
-    side = min(pictures.shape[-2:])
-    weights = _weights(side)
-    total, at_once = 0.0, max(1, PIXELS_AT_ONCE // (pictures.shape[-2] * pictures.shape[-1]))
-    for first, second in zip(order.split(at_once), order.roll(1).split(at_once), strict=True):
-        similarity = multiscale_structural_similarity_index_measure(
-            pictures[first],
-            pictures[second],
-            sigma=SIGMA if side >= WINDOW_PX else SMALL_SIGMA,  # torchmetrics derives the window's width from it
-            kernel_size=WINDOW_PX if side >= WINDOW_PX else 5,  # and its check of the size from this
-            data_range=1.0,
-            betas=weights,
-        )
-        total += float(similarity) * len(first)
-    return total / len(pictures)
+    side = min(first.shape[-2:])
+    whole = side >= WINDOW_PX
+    similarity = multiscale_structural_similarity_index_measure(
+        first,
+        second,
+        sigma=SIGMA if whole else SMALL_SIGMA,  # torchmetrics derives the window's width from this
+        kernel_size=WINDOW_PX if whole else SMALL_WINDOW_PX,  # and its check of the pictures' size from this
+        data_range=1.0,
+        betas=_weights(side),
+    )
+    return float(similarity)
 
 
 def _weights(side: int) -> tuple[float, ...]:
