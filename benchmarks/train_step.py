@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from vfxgan.progress import progress
 from vfxgan.trainer.data.loader import Loader, Places, Share
-from vfxgan.trainer.dataset import ElementsJob, write_elements
+from vfxgan.trainer.dataset import DatasetJob, write_dataset
 from vfxgan.trainer.loop import Run
 from vfxgan.trainer.recipes import RECIPES
 from vfxgan.trainer.recipes.base import GENERATOR, Recipe
@@ -191,7 +191,7 @@ def main() -> None:
     facts["families"] = []
     with tempfile.TemporaryDirectory() as name:
         data = Path(name) / "elements"
-        write_elements(ElementsJob(data, 64, 128, 1), progress("none", "", 64))
+        write_dataset(DatasetJob("elements", data, 64, 128, 1), progress("none", "", 64))
         for case in (case for case in CASES if case.family in arguments.families.split(",")):
             found = measure(case, data, Path(name), arguments.rounds)
             facts["families"].append(found)

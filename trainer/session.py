@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +48,19 @@ def train_run(
     options = settle(options, checkpoint)
     recipe = recipe_type(options)
     fabric = open_fabric(options, recipe)
+    is_new = not folder.exists()
     if fabric.is_global_zero:
         _claim(folder, recipe, resolved(options, family), resume)
     fabric.launch()
     if not fabric.is_global_zero:
         style = "none"
-    with fabric.rank_zero_first():
-        samples = recipe.load_data(folder, style)
+    try:
+        with fabric.rank_zero_first():
+            samples = recipe.load_data(folder, style)
+    except BaseException:
+        if is_new and fabric.is_global_zero:
+            shutil.rmtree(folder, ignore_errors=True)  # no run came of it
+        raise
     run = Run(folder, family, recipe, options, fabric)
     if checkpoint is not None:
         run.restore(checkpoint)
