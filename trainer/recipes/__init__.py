@@ -2,7 +2,9 @@
 
 from vfxgan.trainer.recipes.base import Recipe
 from vfxgan.trainer.recipes.dcgan import DcganRecipe
+from vfxgan.trainer.recipes.srgan import SrganRecipe
 
 RECIPES: dict[str, type[Recipe]] = {
     "dcgan": DcganRecipe,
+    "srgan": SrganRecipe,
 }
