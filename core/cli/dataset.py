@@ -1,11 +1,12 @@
 """`vfxgan dataset`: training data that anyone can make."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from vfxgan.cli.shared import ProgressChoice
+from vfxgan.cli.shared import ProgressChoice, needs_extra
 from vfxgan.errors import UsageError
 
 app = typer.Typer(help="Make training data.", no_args_is_help=True, rich_markup_mode=None)
@@ -14,6 +15,13 @@ app = typer.Typer(help="Make training data.", no_args_is_help=True, rich_markup_
 @app.callback()
 def _group() -> None:
     pass
+
+
+class MatteChoice(str, Enum):
+    """`vfxgan dataset mattes --kind`."""
+
+    alpha = "alpha"
+    edges = "edges"
 
 
 Processes = Annotated[int | None, typer.Option(help="Default: one a core.", min=1)]
@@ -68,3 +76,25 @@ def _make(
             raise UsageError(f"--{option} {value} is outside {low} … {high}")
     write_dataset(DatasetJob(kind, out, count, size, seed), reporter(progress.value, kind, count), processes)
     say(f"{count} {kind} of {size} px in {out}")
+
+
+@app.command("mattes")
+def mattes(
+    data: Annotated[Path, typer.Option("--data", help="Folder of pictures, such as elements.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the EXR files, of the same names.")],
+    kind: Annotated[MatteChoice, typer.Option(help="Their alpha, or how steep their encoded luma is.")] = (
+        MatteChoice.alpha
+    ),
+    progress: Reporting = ProgressChoice.bar,
+) -> None:
+    """Sources for pix2pix made from its targets: one grey picture for each, alpha or edges."""
+    from vfxgan.progress import progress as reporter
+    from vfxgan.progress import say
+
+    with needs_extra("train", "training data"):
+        from vfxgan.trainer.data.pictures import list_pictures
+    from vfxgan.trainer.mattes import write_mattes
+
+    paths = list_pictures(data)
+    write_mattes(paths, out, kind.value, reporter(progress.value, "mattes", len(paths)))
+    say(f"{len(paths)} pictures ({kind.value}) in {out}")
