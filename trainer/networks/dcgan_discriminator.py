@@ -7,12 +7,32 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from vfxgan.trainer.losses import r1_penalty
 from vfxgan.trainer.networks.dcgan import base_and_stages, initialise, paper_channels
 
 DiscriminatorNorm = Literal["batch", "spectral", "none"]
 
 
-class DcganDiscriminator(nn.Module):
+class Discriminator(nn.Module):
+    """What both discriminators share: the R1 penalty is measured within the forward pass.
+
+    There it runs in the precision of the pass, and Fabric, which guards what comes out of a network, lets it.
+    """
+
+    def logits(self, picture: Tensor, alpha: float) -> Tensor:
+        """[N, C, S, S] to [N]."""
+        raise NotImplementedError
+
+    def forward(self, picture: Tensor, alpha: float = 1.0, penalised: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """[N, channels_in, S, S] in −1…1 to logits [N]; with `penalised` to these and `r1_penalty`, a scalar."""
+        if not penalised:
+            return self.logits(picture, alpha)
+        picture = picture.detach().requires_grad_()
+        logits = self.logits(picture, alpha)
+        return logits, r1_penalty(logits, picture)
+
+
+class DcganDiscriminator(Discriminator):
     """Picture to one logit: strided 4×4 convolutions from `size` down to 4² or 6².
 
     Args:
@@ -52,8 +72,8 @@ class DcganDiscriminator(nn.Module):
         if norm == "spectral":
             normalise_spectra(self)
 
-    def forward(self, picture: Tensor) -> Tensor:
-        """[N, channels_in, size, size] in −1…1 to logits [N]."""
+    def logits(self, picture: Tensor, alpha: float = 1.0) -> Tensor:
+        """[N, channels_in, size, size] in −1…1 to logits [N]; there is no other resolution, so alpha has no effect."""
         x = F.pixel_unshuffle(picture, 2) if self.unshuffle else picture
         x = self.features(x)
         if self.minibatch_std:

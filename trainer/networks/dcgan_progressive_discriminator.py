@@ -4,11 +4,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vfxgan.trainer.networks.dcgan import base_and_stages, initialise, paper_channels
-from vfxgan.trainer.networks.dcgan_discriminator import DiscriminatorNorm, down, normalise_spectra, with_deviation
+from vfxgan.trainer.networks.dcgan_discriminator import (
+    Discriminator,
+    DiscriminatorNorm,
+    down,
+    normalise_spectra,
+    with_deviation,
+)
 from vfxgan.trainer.networks.dcgan_progressive import sides_of
 
 
-class ProgressiveDiscriminator(nn.Module):
+class ProgressiveDiscriminator(Discriminator):
     """Picture of any resolution up to `size` to one logit.
 
     A 1×1 convolution takes a picture in at each resolution; a new one is faded in over the picture at half the side
@@ -50,7 +56,7 @@ class ProgressiveDiscriminator(nn.Module):
         if norm == "spectral":
             normalise_spectra(self)
 
-    def forward(self, picture: Tensor, alpha: float = 1.0) -> Tensor:
+    def logits(self, picture: Tensor, alpha: float = 1.0) -> Tensor:
         """[N, channels_in, side, side] in −1…1 to logits [N]; alpha: how much of this resolution counts."""
         side = picture.shape[-1]
         first = self._first_stage(side)

@@ -23,7 +23,7 @@ from vfxgan.trainer.data.store import Store
 from vfxgan.trainer.diffaug import OPERATIONS, Diffaug
 from vfxgan.trainer.distance import sliced_wasserstein
 from vfxgan.trainer.growth import Growth, Stage, reduced
-from vfxgan.trainer.losses import Adversarial, discriminator_loss, generator_loss, r1_penalty
+from vfxgan.trainer.losses import Adversarial, discriminator_loss, generator_loss
 from vfxgan.trainer.networks.dcgan import DcganGenerator, Upsample, base_and_stages, latent_entries
 from vfxgan.trainer.networks.dcgan_discriminator import DcganDiscriminator, DiscriminatorNorm
 from vfxgan.trainer.networks.dcgan_progressive import ProgressiveGenerator, enlarge
@@ -205,29 +205,29 @@ class DcganRecipe(Recipe):
         self, nets: Networks, stage: Stage | None, real: Tensor, fake: Tensor, rng: Generator, penalised: bool
     ) -> Step:
         gamma, every = self.options.r1, self.options.r1_every
-        fakes = self._judge(nets, stage, self.diffaug(fake, rng))
-        seen = self.diffaug(real, rng).detach().requires_grad_(penalised)
-        reals = self._judge(nets, stage, seen)
+        fakes, _ = self._judge(nets, stage, self.diffaug(fake, rng))
+        reals, penalty = self._judge(nets, stage, self.diffaug(real, rng), penalised)
         loss = discriminator_loss(LOSSES[self.options.loss], reals, fakes)
         scalars = _logistic(reals, fakes)
-        if penalised:
+        if penalty is not None:
             # lazy regularisation: seldom, and stronger for it (Karras et al. 2020, arXiv:1912.04958, §3.1)
-            penalty = r1_penalty(reals, seen)
             loss = loss + gamma / 2 * every * penalty
             scalars["penalty/r1"] = penalty.detach()
         return Step(DISCRIMINATOR, loss, scalars)
 
     def _generator_step(self, nets: Networks, stage: Stage | None, fake: Tensor, rng: Generator) -> Step:
         with nets.frozen(DISCRIMINATOR):
-            logits = self._judge(nets, stage, self.diffaug(fake, rng))
+            logits, _ = self._judge(nets, stage, self.diffaug(fake, rng))
         loss = generator_loss(LOSSES[self.options.loss], logits)
         return Step(GENERATOR, loss, {"loss/generator": F.softplus(-logits.detach()).mean()})
 
-    def _judge(self, nets: Networks, stage: Stage | None, pictures: Tensor) -> Tensor:
+    def _judge(
+        self, nets: Networks, stage: Stage | None, pictures: Tensor, penalised: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits [N], and the R1 penalty where it is asked for."""
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        discriminator = nets[DISCRIMINATOR]
-        logits: Tensor = discriminator(pictures, stage.alpha) if stage else discriminator(pictures)
-        return logits
+        judged = nets[DISCRIMINATOR](pictures, stage.alpha if stage else 1.0, penalised)
+        return judged if penalised else (judged, None)
 
     @torch.no_grad()
     def calibrate(self, generator: nn.Module) -> None:
