@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vfxgan.colour import decode, encode, encoded_peak
-from vfxgan.trainer.data.resizing import resized
+from vfxgan.trainer.data.resizing import resized, to_float, to_half
+from vfxgan.trainer.data.tables import light_of_signal, looked_up, signal_of_light
 
 Array = NDArray[np.float32]
 
@@ -52,13 +52,14 @@ class Place:
     quarters: int = 0
 
     def cut(self, picture: NDArray[np.float16], size: tuple[int, int]) -> Array:
-        """[H, W, C] to [C, *size] float32; resized where the region has another size."""
-        region = picture[self.top : self.top + self.height, self.left : self.left + self.width]
+        """[C, H, W] to [C, *size] float32; resized where the region has another size."""
+        region = picture[:, self.top : self.top + self.height, self.left : self.left + self.width]
+        part = to_float(np.array(region, order="C"))  # a copy: the mapped file is read-only
         if self.mirrored:
-            region = region[:, ::-1]
+            part = part[:, :, ::-1]
         if self.flipped:
-            region = region[::-1]
-        part = np.rot90(region, self.quarters).transpose(2, 0, 1).astype(np.float32, order="C")
+            part = part[:, ::-1]
+        part = np.ascontiguousarray(np.rot90(part, self.quarters, (1, 2)))
         return part if part.shape[1:] == size else resized(part, size)
 
 
@@ -105,10 +106,12 @@ def choose_gains(augment: Augment, rng: np.random.Generator) -> Array | None:
 
 
 def relit(signal: Array, gains: Array, peak: float) -> Array:
-    """[3 or 4, H, W] in 0…1 with its light multiplied; what leaves the range is clipped. Alpha stays.
+    """[1, 3 or 4, H, W] in 0…1 with its light multiplied; what leaves the range is clipped. Alpha stays.
 
     The multiplication is of scene-linear light, which is premultiplied, so that transparent edges stay right.
     """
-    top = np.float32(encoded_peak(peak))
-    signal[:3] = np.clip(encode(decode(signal[:3] * top) * gains) / top, 0, 1)
-    return signal
+    colours = 3 if len(signal) >= 3 else 1
+    light = looked_up(light_of_signal(peak), to_half(signal[:colours]).view(np.uint16))
+    light *= gains[:colours]
+    relit_colour = to_float(looked_up(signal_of_light(peak, "clamp"), to_half(light).view(np.uint16)))
+    return np.concatenate([relit_colour, signal[colours:]])

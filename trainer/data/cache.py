@@ -42,7 +42,7 @@ class Cache:
     """A data set, mapped.
 
     Attributes:
-        path: raw float16, pictures [H, W, channels] in 0…1 one behind the other.
+        path: raw float16, pictures [channels, H, W] in 0…1 one behind the other.
         notes: what was counted while decoding, a sentence each.
     """
 
@@ -55,10 +55,10 @@ class Cache:
         return len(self.entries)
 
     def picture(self, index: int) -> NDArray[np.float16]:
-        """[H, W, channels] float16 in 0…1, read as it is looked at."""
+        """[channels, H, W] float16 in 0…1, read as it is looked at."""
         entry = self.entries[index]
         values = _mapped(self.path)[entry.offset : entry.offset + entry.height * entry.width * self.channels]
-        return values.reshape(entry.height, entry.width, self.channels)
+        return values.reshape(self.channels, entry.height, entry.width)
 
     def size(self, index: int) -> tuple[int, int]:
         return self.entries[index].height, self.entries[index].width

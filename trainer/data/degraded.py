@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from vfxgan.errors import DataError
 from vfxgan.trainer.data.augment import Augment, centre, choose_gains, choose_place, relit
 from vfxgan.trainer.data.cache import Cache, chosen, hold_out
-from vfxgan.trainer.data.decoding import Decoded, decode_picture
+from vfxgan.trainer.data.decoding import Decoded, Reading, decode_picture
 from vfxgan.trainer.data.pictures import list_pictures
 from vfxgan.trainer.data.samples import Sample, sample_rng
 from vfxgan.trainer.data.store import Item, Order, Store
@@ -113,17 +113,17 @@ def open_degraded(
     troubles = [file.trouble for file in files if file.header is None]
     if headers and not large:
         raise DataError(f"--data {folder}: all {len(headers)} pictures are smaller than the crop of {crop} px")
-    reading = store.reading(peak)
+    reading = Reading(3, peak, store.bad_pixels)
 
     def decode(item: Item) -> Decoded:
-        return decode_picture(item.files[0], 3, reading)
+        return decode_picture(item.files[0], reading)
 
     order = Order(
         folder=str(folder),
         digest=digest_of(files),
         channels=3,
         smallest=crop,
-        reading=reading,
+        peak=peak,
         facts={"kind": "degraded", "crop": crop},
         troubles=troubles,
         files=len(files),

@@ -1,6 +1,7 @@
 """Pairs of pictures: what a translator learns from."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,10 @@ import numpy as np
 from vfxgan.errors import DataError
 from vfxgan.trainer.data.augment import Augment, centre, choose_gains, choose_place, relit
 from vfxgan.trainer.data.cache import Cache, chosen, hold_out
-from vfxgan.trainer.data.decoding import Decoded, decode_picture
+from vfxgan.trainer.data.decoding import Decoded, Reading, decode_picture
 from vfxgan.trainer.data.matching import Pair, match_folders, split_halves
 from vfxgan.trainer.data.pictures import list_pictures
-from vfxgan.trainer.data.resizing import resized
+from vfxgan.trainer.data.resizing import resized_half
 from vfxgan.trainer.data.samples import Sample, sample_rng
 from vfxgan.trainer.data.store import Item, Order, Store
 from vfxgan.trainer.data.survey import digest_of, survey
@@ -95,14 +96,11 @@ def open_pairs(
     items = [Item(pair.name, pair.files, *_fitted(pair, crop)) for pair in pairs]
     if not crop and len({(item.height, item.width) for item in items}) > 1:
         raise DataError(f"--data {source}: the pictures differ in size; give a --crop")
-    reading = store.reading(peak)
+    readings = tuple(Reading(width, peak, store.bad_pixels) for width in channels)
 
     def decode(item: Item) -> Decoded:
-        sides = _sides(item, channels, target is None, reading.peak, store)
-        signal = np.concatenate([side.signal for side in sides], axis=2)
-        if signal.shape[:2] != (item.height, item.width):
-            planes = np.ascontiguousarray(signal.transpose(2, 0, 1))
-            signal = resized(planes, (item.height, item.width)).transpose(1, 2, 0)
+        sides = _sides(item, readings)
+        signal = resized_half(np.concatenate([side.signal for side in sides]), (item.height, item.width))
         return Decoded(signal, max(s.bad for s in sides), any(s.clipped for s in sides), any(s.negative for s in sides))
 
     order = Order(
@@ -110,7 +108,7 @@ def open_pairs(
         digest=digest,
         channels=sum(channels),
         smallest=crop or max((max(i.height, i.width) for i in items), default=1),
-        reading=reading,
+        peak=peak,
         facts={"kind": "pairs", "crop": crop, "sides": channels, "halves": target is None},
         troubles=troubles,
         files=count,
@@ -127,16 +125,14 @@ def open_pairs(
     )
 
 
-def _sides(item: Item, channels: tuple[int, int], halves: bool, peak: float, store: Store) -> list[Decoded]:
-    reading = store.reading(peak)
-    if not halves:
-        return [decode_picture(path, width, reading) for path, width in zip(item.files, channels, strict=True)]
-    both = [decode_picture(item.files[0], width, reading) for width in channels]
-    middle = both[0].signal.shape[1] // 2
-    return [
-        Decoded(decoded.signal[:, part], decoded.bad, decoded.clipped, decoded.negative)
-        for decoded, part in zip(both, (slice(0, middle), slice(middle, None)), strict=True)
-    ]
+def _sides(item: Item, readings: Sequence[Reading]) -> list[Decoded]:
+    """Source and target, from two files or from the halves of one."""
+    if len(item.files) == 2:
+        return [decode_picture(path, reading) for path, reading in zip(item.files, readings, strict=True)]
+    both = [decode_picture(item.files[0], reading) for reading in readings]
+    middle = both[0].signal.shape[2] // 2
+    halves = (slice(0, middle), slice(middle, None))
+    return [replace(decoded, signal=decoded.signal[:, :, half]) for decoded, half in zip(both, halves, strict=True)]
 
 
 def _fitted(pair: Pair, crop: int | None) -> tuple[int, int]:

@@ -3,13 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from vfxgan.trainer.data.augment import Augment, centre, choose_gains, choose_place, relit
 from vfxgan.trainer.data.cache import Cache, chosen, hold_out
-from vfxgan.trainer.data.decoding import Decoded, Header, decode_picture
+from vfxgan.trainer.data.decoding import Decoded, Header, Reading, decode_picture
 from vfxgan.trainer.data.pictures import list_pictures
-from vfxgan.trainer.data.resizing import resized
+from vfxgan.trainer.data.resizing import resized_half
 from vfxgan.trainer.data.samples import Sample, sample_rng
 from vfxgan.trainer.data.store import Item, Order, Store
 from vfxgan.trainer.data.survey import digest_of, survey
@@ -76,21 +74,18 @@ def open_pictures(
     side = round(size * augment.largest)
     headers = [file.header for file in files if file.header is not None]
     items = [Item(h.path.name, (h.path,), *_fitted(h, side)) for h in headers]
-    reading = store.reading(peak)
+    reading = Reading(channels, peak, store.bad_pixels)
 
     def decode(item: Item) -> Decoded:
-        decoded = decode_picture(item.files[0], channels, reading)
-        if decoded.signal.shape[:2] == (item.height, item.width):
-            return decoded
-        planes = np.ascontiguousarray(decoded.signal.transpose(2, 0, 1))
-        return replace(decoded, signal=resized(planes, (item.height, item.width)).transpose(1, 2, 0))
+        decoded = decode_picture(item.files[0], reading)
+        return replace(decoded, signal=resized_half(decoded.signal, (item.height, item.width)))
 
     order = Order(
         folder=str(folder),
         digest=digest_of(files),
         channels=channels,
         smallest=side,
-        reading=reading,
+        peak=peak,
         facts={"kind": "single", "side": side},
         troubles=[file.trouble for file in files if file.header is None],
         files=len(files),

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from vfxgan.errors import DataError, ImageError
 from vfxgan.images import use_threads
 from vfxgan.progress import Progress, ProgressStyle, progress, say
 from vfxgan.trainer.data.cache import FORMAT, Cache, Entry, open_cache
-from vfxgan.trainer.data.decoding import Decoded, Reading
+from vfxgan.trainer.data.decoding import Decoded
 from vfxgan.trainer.data.survey import check_corrupt, cores, in_parallel, listed
 from vfxgan.trainer.options import RunOptions
 
@@ -45,7 +45,8 @@ class Order:
     Attributes:
         folder: as the user gave it, for messages.
         digest: of the files' names and bytes.
-        channels: of a stored picture.
+        channels: of a stored picture, all sides of a pair together.
+        peak: scene-linear light that stands at 1.
         smallest: the crop; windows are never smaller.
         facts: whatever else the stored numbers depend on; with the digest they are the cache's key.
         troubles: files that were found corrupt already, a sentence each.
@@ -56,7 +57,7 @@ class Order:
     digest: str
     channels: int
     smallest: int
-    reading: Reading
+    peak: float
     facts: Mapping[str, Any]
     troubles: Sequence[str]
     files: int
@@ -85,9 +86,6 @@ class Store:
         """The store of a run: `--cache`, or cache/ in the run's folder."""
         folder = Path(options.cache) if options.cache else run_folder / "cache"
         return cls(folder, options.cache_gib, options.bad_pixels, options.seed, style, own=options.cache is None)
-
-    def reading(self, peak: float) -> Reading:
-        return Reading(peak, self.bad_pixels)
 
     def fill(self, items: Sequence[Item], decode: Callable[[Item], Decoded], order: Order) -> Cache:
         """Decode what is not there yet; other processes wait, then open what the first one made.
@@ -122,7 +120,7 @@ class Store:
             "format": FORMAT,
             "digest": order.digest,
             "channels": order.channels,
-            "peak": order.reading.peak,
+            "peak": order.peak,
             "bad_pixels": self.bad_pixels,
             **order.facts,
             **windows,
@@ -256,14 +254,14 @@ class _Filling:
             decoded = self.decode(item)
         except ImageError as error:
             return _Told(None, str(error))
-        if decoded.signal.shape != (item.height, item.width, self.order.channels):
+        if decoded.signal.shape != (self.order.channels, item.height, item.width):
             return _Told(None, f"{item.files[0]}: its header and its pixels differ in size; replace the file")
-        window = decoded.signal[entry.top : entry.top + entry.height, entry.left : entry.left + entry.width]
-        self._write(window.astype(np.float16), entry.offset * 2)
-        return _Told(Decoded(np.empty((0, 0, 0), np.float32), decoded.bad, decoded.clipped, decoded.negative))
+        window = decoded.signal[:, entry.top : entry.top + entry.height, entry.left : entry.left + entry.width]
+        self._write(window, entry.offset * 2)
+        return _Told(replace(decoded, signal=window[:0, :0, :0]))
 
     def _write(self, values: NDArray[np.float16], offset: int) -> None:
-        left = memoryview(np.ascontiguousarray(values)).cast("B")
+        left = np.ascontiguousarray(values).view(np.uint8).data.cast("B")
         while left:  # a write may be cut short where the disk fills up; the next one then says so
             written = os.pwrite(self.file, left, offset)
             left, offset = left[written:], offset + written
@@ -298,7 +296,7 @@ class _Filling:
             "window": self.limit,
             "whole_gib": round(_bytes(self.items, self.order.channels) / GIB, 3),
             "files": self.order.files,
-            "peak": self.order.reading.peak,
+            "peak": self.order.peak,
             "bad_pixels": self.store.bad_pixels,
             **facts,
             "entries": [entry.row() for entry in kept],

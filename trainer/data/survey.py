@@ -15,7 +15,8 @@ from vfxgan.trainer.data.decoding import Header, read_header
 MOST_CORRUPT = 0.01  # share of the files that may be skipped
 LISTED = 10
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
