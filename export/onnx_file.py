@@ -8,36 +8,40 @@ import secrets
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.export import Dim
 
 from vfxgan.errors import ModelError, WriteError
 from vfxgan.spec import METADATA_KEY, LatentInput, ModelSpec
 
 OPSET = 20
-INPUT_NAME, OUTPUT_NAME = "latent", "picture"
+INPUT_NAMES = {"latent": "latent", "image": "image"}  # by the kind of the spec's input
+OUTPUT_NAME = "picture"
+EXAMPLE_PX = (48, 80)  # height and width that image models are traced at, at least; any other works as well
 
 
 def to_onnx(network: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
-    """Trace a folded generator at batch 1, static shape, weights inside.
+    """Trace a folded network at batch 1, weights inside. Generators are static; image models take any H and W.
 
     Args:
         network: eval mode, float32, without batch norms.
     Raises:
         ModelError: the graph came out other than asked: another opset, a batch norm, external weights, wrong shape.
     """
-    assert isinstance(spec.input, LatentInput), "only generators so far"
-    example = torch.zeros(1, spec.input.size)
+    example, dynamic = _example(spec)
     with _quiet():
         program = torch.onnx.export(
             network,
             (example,),
             dynamo=True,
             opset_version=OPSET,
-            input_names=[INPUT_NAME],
+            input_names=[INPUT_NAMES[spec.input.kind]],
             output_names=[OUTPUT_NAME],
+            dynamic_shapes=dynamic,
             external_data=False,
         )
     assert program is not None
@@ -45,6 +49,21 @@ def to_onnx(network: nn.Module, spec: ModelSpec) -> onnx.ModelProto:
     _strip(model)
     _check(model, spec)
     return with_spec(model, spec)
+
+
+def _example(spec: ModelSpec) -> tuple[Tensor, tuple[dict[int, Any]] | None]:
+    """An input to trace with, and which of its axes may change."""
+    if isinstance(spec.input, LatentInput):
+        return torch.zeros(1, spec.input.size), None
+    multiple = spec.input.size_multiple
+    height, width = (-(-side // multiple) * multiple for side in EXAMPLE_PX)
+    if height == width:  # equal sides could be taken for one and the same
+        width += multiple
+    axes = {
+        axis: multiple * Dim(name, min=1) if multiple > 1 else Dim(name, min=2)
+        for axis, name in ((2, "height"), (3, "width"))
+    }
+    return torch.zeros(1, spec.input.channels, height, width), (axes,)
 
 
 def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
@@ -102,7 +121,7 @@ def _check(model: onnx.ModelProto, spec: ModelSpec) -> None:
         raise ModelError(f"{spec.name}: a BatchNormalization is left in the graph; fold it before the export")
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
         raise ModelError(f"{spec.name}: weights ended up outside the file")
-    assert spec.size is not None
-    shape = [axis.dim_value for axis in model.graph.output[0].type.tensor_type.shape.dim]
-    if shape != [1, spec.channels_out, *spec.size]:
-        raise ModelError(f"{spec.name}: the graph gives {shape}, the spec says {[1, spec.channels_out, *spec.size]}")
+    shape = [axis.dim_value for axis in model.graph.output[0].type.tensor_type.shape.dim]  # 0: may change
+    wanted = [1, spec.channels_out, *(spec.size or (0, 0))]
+    if shape != wanted:
+        raise ModelError(f"{spec.name}: the graph gives {shape}, the spec says {wanted}")

@@ -1,4 +1,4 @@
-"""The gate: PyTorch against the file, on fixed seeds. Comparing is separate from running."""
+"""The gate: PyTorch against the file, on fixed inputs. Comparing is separate from running."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,11 @@ from torch import nn
 
 from vfxgan.errors import MissingExtraError, ParityError
 from vfxgan.latents import latent
-from vfxgan.spec import LatentInput, ModelSpec, Parity
+from vfxgan.spec import ImageInput, LatentInput, ModelSpec, Parity
 
 SEEDS = tuple(range(16))
+SIDES_PX = (24, 40, 64)  # of the pictures that image models are tried on, at least; rounded up to what they take
+WAVES = 8
 TOLERANCE = 2e-5  # of the value range: float32 sums in another order
 
 Array = NDArray[np.float32]
@@ -32,7 +34,7 @@ class Comparison:
 
 
 def check_parity(network: nn.Module, onnx_bytes: bytes, spec: ModelSpec, tolerance: float = TOLERANCE) -> Parity:
-    """Run both on fixed seeds and compare.
+    """Run both on the latents, or for image models on smooth pictures of several sizes, of fixed seeds, and compare.
 
     Args:
         network: the averaged generator as trained, NOT folded: folding is part of what is tested.
@@ -41,10 +43,9 @@ def check_parity(network: nn.Module, onnx_bytes: bytes, spec: ModelSpec, toleran
         ParityError: a difference above the tolerance, or NaN or Inf on either side.
         MissingExtraError: ONNX Runtime is not installed.
     """
-    assert isinstance(spec.input, LatentInput)
-    latents = [latent(seed, spec.input) for seed in SEEDS]
-    runtime, theirs = run_onnxruntime(onnx_bytes, latents)
-    found = compare(run_torch(network, latents), theirs, spec)
+    inputs = [fixed_input(seed, spec) for seed in SEEDS]
+    runtime, theirs = run_onnxruntime(onnx_bytes, inputs)
+    found = compare(run_torch(network, inputs), theirs, spec)
     width = spec.value_range[1] - spec.value_range[0]
     if not found.max_abs_error <= tolerance * width:
         raise ParityError(
@@ -55,15 +56,38 @@ def check_parity(network: nn.Module, onnx_bytes: bytes, spec: ModelSpec, toleran
     return Parity(runtime=runtime, seeds=len(SEEDS), max_abs_error=found.max_abs_error, psnr_db=round(found.psnr_db, 2))
 
 
+def fixed_input(seed: int, spec: ModelSpec) -> Array:
+    """The latent of a seed, or a picture of a few waves with a little grain, in the network's own range."""
+    if isinstance(spec.input, LatentInput):
+        return latent(seed, spec.input)
+    return _picture(seed, spec.input, spec.value_range)
+
+
+def _picture(seed: int, image: ImageInput, value_range: tuple[float, float]) -> Array:
+    """[1, channels, H, W] float32; H and W differ, and change with the seed."""
+    height, width = (
+        -(-SIDES_PX[place % len(SIDES_PX)] // image.size_multiple) * image.size_multiple for place in (seed, seed + 1)
+    )
+    stream = np.random.RandomState(seed)
+    y, x = np.arange(height)[:, None] / height, np.arange(width)[None] / width
+    waves = np.zeros((image.channels, height, width))
+    for channel in waves:
+        for down, across, phase in stream.uniform(-1, 1, (WAVES, 3)):
+            channel += np.cos(2 * np.pi * (6 * down * y + 6 * across * x + phase)) / WAVES
+    low, high = value_range
+    unit = np.clip(0.5 + waves + stream.normal(0, 0.02, waves.shape), 0, 1)
+    return np.asarray(low + (high - low) * unit, np.float32)[None]
+
+
 @torch.no_grad()
-def run_torch(network: nn.Module, latents: list[Array]) -> list[Array]:
-    """[1, C, H, W] float32 for each latent, on the CPU in eval mode."""
+def run_torch(network: nn.Module, inputs: list[Array]) -> list[Array]:
+    """[1, C, H, W] float32 for each input, on the CPU in eval mode."""
     network.eval()
-    return [network(torch.from_numpy(z)).numpy() for z in latents]
+    return [network(torch.from_numpy(array)).numpy() for array in inputs]
 
 
-def run_onnxruntime(onnx_bytes: bytes, latents: list[Array]) -> tuple[str, list[Array]]:
-    """The runtime's name and version, and [1, C, H, W] float32 for each latent."""
+def run_onnxruntime(onnx_bytes: bytes, inputs: list[Array]) -> tuple[str, list[Array]]:
+    """The runtime's name and version, and [1, C, H, W] float32 for each input."""
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
@@ -72,7 +96,7 @@ def run_onnxruntime(onnx_bytes: bytes, latents: list[Array]) -> tuple[str, list[
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return f"onnxruntime {onnxruntime.__version__} cpu", [session.run(None, {name: z})[0] for z in latents]
+    return f"onnxruntime {onnxruntime.__version__} cpu", [session.run(None, {name: array})[0] for array in inputs]
 
 
 def compare(ours: list[Array], theirs: list[Array], spec: ModelSpec) -> Comparison:
@@ -82,6 +106,8 @@ def compare(ours: list[Array], theirs: list[Array], spec: ModelSpec) -> Comparis
         if not (np.isfinite(a).all() and np.isfinite(b).all()):
             side = "network" if not np.isfinite(a).all() else "file"
             raise ParityError(f"{spec.name}: the {side} gives NaN or Inf at seed {seed}; train it again or export FP32")
+        if a.shape != b.shape:
+            raise ParityError(f"{spec.name}: the file gives {b.shape} at seed {seed}, the network {a.shape}")
         difference = np.abs(a.astype(np.float64) - b)
         square += float(np.mean(difference**2))
         if difference.max() > worst:
