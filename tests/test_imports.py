@@ -38,7 +38,7 @@ TRAINING_LIBRARIES = ("torch", "torchvision", "lightning", "lightning_fabric", "
 INFERENCE_LIBRARIES = ("onnxruntime", "tensorrt", "openvino")
 # The parity gate compares the exported file with the network, and `export` may not import `render`'s runtimes.
 # So does evaluation, whose feature network is the user's own ONNX file; `trainer` may not import `render` either.
-MAY_USE_ONNXRUNTIME = ("vfxgan.export.parity", "vfxgan.trainer.features")
+MAY_USE_ONNXRUNTIME = ("vfxgan.export.parity", "vfxgan.trainer.evaluation.features")
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def test_every_folder_of_sources_is_checked() -> None:
         ("vfxgan.export.graph", "from vfxgan.render.runtimes import onnxruntime_cpu"),
         ("vfxgan.export.graph", "import onnxruntime as ort"),
         ("vfxgan.export.parity", "import openvino"),
-        ("vfxgan.trainer.features", "import tensorrt"),
+        ("vfxgan.trainer.evaluation.features", "import tensorrt"),
         ("vfxgan.render.frames", "from torch import nn"),
         ("vfxgan.render.frames", "import onnxruntime"),
         ("vfxgan.render.frames", 'import importlib\nimportlib.import_module("tensorrt")'),
@@ -181,7 +181,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
         ("vfxgan.trainer.loop", "import torch\nfrom vfxgan import images\nfrom .networks import dcgan"),
         ("vfxgan.export.graph", "import onnx\nfrom vfxgan.trainer.networks import NETWORKS"),
         ("vfxgan.export.parity", "import onnxruntime"),
-        ("vfxgan.trainer.features", "import onnxruntime"),
+        ("vfxgan.trainer.evaluation.features", "import onnxruntime"),
         ("vfxgan.render.runtimes.onnxruntime_cpu", "import onnxruntime"),
         ("vfxgan.plugins.client", "import subprocess\nfrom vfxgan.plugins import protocol"),
     ],

@@ -27,7 +27,7 @@ def sliced_wasserstein(first: Tensor, second: Tensor, seed: int = 0) -> dict[int
     if first.shape != second.shape:
         raise ValueError(f"sets differ in shape: {tuple(first.shape)} and {tuple(second.shape)}")
     distance = SlicedWasserstein(*first.shape[:3], seed=seed)
-    for indices in torch.arange(len(first)).split(AT_ONCE):
+    for indices in torch.split(torch.arange(len(first)), AT_ONCE):
         distance.add(0, indices, first[indices])
         distance.add(1, indices, second[indices])
     return distance.by_level()

@@ -74,7 +74,8 @@ def ms_ssim_pairs(pictures: Tensor, seed: int = 0) -> float:
     """
     similarity = PairSimilarity()
     at_once = max(1, PIXELS_AT_ONCE // (pictures.shape[-2] * pictures.shape[-1]))
-    for places in torch.randperm(len(pictures), generator=Generator().manual_seed(seed)).split(at_once):
+    order = torch.randperm(len(pictures), generator=Generator().manual_seed(seed))
+    for places in torch.split(order, at_once):
         similarity.add(pictures[places])
     return similarity.mean()
 

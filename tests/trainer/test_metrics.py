@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from vfxgan.errors import ModelError, UsageError
 from vfxgan.trainer.distance import SlicedWasserstein, sliced_wasserstein
-from vfxgan.trainer.features import FeatureExtractor, feature_distances
+from vfxgan.trainer.evaluation.features import FeatureExtractor, feature_distances
 from vfxgan.trainer.metrics import generator_metrics, ms_ssim_pairs, picture_metrics
 
 

@@ -90,7 +90,7 @@ def open_pairs(
         pairs, digest, count = split_halves(files, source), digest_of(files), len(files)
         troubles = [file.trouble for file in files if file.header is None]
     else:
-        others = survey(list_pictures(target), store.style)
+        others = survey(list_pictures(target, "--target"), store.style)
         pairs, troubles = match_folders(files, others, source, target)
         digest, count = digest_of([*files, *others]), len(files)
     items = [Item(pair.name, pair.files, *_fitted(pair, crop)) for pair in pairs]

@@ -39,17 +39,22 @@ class Pictures:
         return torch.from_numpy(self.signal[indices.numpy()].astype(np.float32))
 
 
-def list_pictures(folder: Path) -> list[Path]:
+def list_pictures(folder: Path, option: str = "--data") -> list[Path]:
     """The pictures of a folder, sorted by name.
 
+    Args:
+        option: that names the folder, for messages.
     Raises:
         DataError: no folder, or no picture in it.
     """
     if not folder.is_dir():
-        raise DataError(f"--data {folder}: no such folder; make one with: vfxgan dataset elements --out {folder}")
+        remedy = f"make one with: vfxgan dataset elements --out {folder}" if option == "--data" else "check the path"
+        raise DataError(f"{option} {folder}: no such folder; {remedy}")
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith("."))
     if not paths:
-        raise DataError(f"--data {folder}: holds no picture ({', '.join(EXTENSIONS)}); point it at a folder that does")
+        raise DataError(
+            f"{option} {folder}: holds no picture ({', '.join(EXTENSIONS)}); point it at a folder that does"
+        )
     return paths
 
 

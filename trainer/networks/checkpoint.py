@@ -3,6 +3,7 @@
 import os
 import pickle
 import secrets
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,9 @@ def load_tensors(path: Path) -> dict[str, Any]:
     if path.stat().st_size > MAX_CHECKPOINT_MIB << 20:
         raise ModelError(f"{path}: larger than {MAX_CHECKPOINT_MIB} MiB; not read")
     try:
-        body = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about pickles of other kinds, which are refused below
+            body = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
             raise ModelError(

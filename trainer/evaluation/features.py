@@ -51,7 +51,7 @@ class FeatureExtractor:
         Raises:
             ModelError: the network fails on such pictures, or gives something else than numbers [N, D].
         """
-        return torch.cat([self._run(part) for part in pictures.split(self._at_once)])
+        return torch.cat([self._run(part) for part in torch.split(pictures, self._at_once)])
 
     def _run(self, pictures: Tensor) -> Tensor:
         if self.size is not None and self.size != pictures.shape[-2:]:
