@@ -89,17 +89,21 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         made = "made 0" if facts["bad_pixels"] == "zero" else "clamped (NaN made 0)"
         names = listed([f"{name} ({count})" for name, count in facts["bad"]])
         total = sum(count for _, count in facts["bad"])
-        notes.append(f"{len(facts['bad'])} pictures hold {total} NaN or Inf pixels, {made}: {names}")
+        notes.append(f"{total} NaN or Inf pixels in {_pictures(len(facts['bad']))}, {made}: {names}")
     if facts["clipped"]:
-        notes.append(f"{facts['clipped']} pictures exceed --peak {facts['peak']:g} and are clipped there")
+        notes.append(f"light above --peak {facts['peak']:g} in {_pictures(facts['clipped'])}, clipped there")
     if facts["negative"]:
-        notes.append(f"{facts['negative']} pictures hold negative light, which is clipped at 0")
+        notes.append(f"negative light in {_pictures(facts['negative'])}, clipped at 0")
     if facts["window"]:
         notes.append(
             f"decoded, the pictures take {facts['whole_gib']:.3g} GiB, more than --cache-gib or the disk allow: "
             f"of each, a window of at most {facts['window']}×{facts['window']} px is used"
         )
     return notes
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"
 
 
 def hold_out(cache: Cache, count: int, folder: str) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -68,8 +68,8 @@ def choose_colour(names: tuple[str, ...]) -> tuple[int, ...] | None:
         return tuple(places[name] for name in "RGBA" if name in places)
     if len(names) == 1:
         return (0,)
-    if len(names) == 2 and "A" in places:
-        return (1 - places["A"], places["A"])
+    if "Y" in places and not {"RY", "BY"} & set(places):  # with these two it is luminance, and the colour is in them
+        return tuple(places[name] for name in "YA" if name in places)
     return None
 
 

@@ -15,12 +15,14 @@ from vfxgan.trainer.data.augment import Augment, centre, choose_gains, choose_pl
 from vfxgan.trainer.data.cache import Cache, chosen, hold_out
 from vfxgan.trainer.data.decoding import Decoded, Reading, decode_picture
 from vfxgan.trainer.data.pictures import list_pictures
+from vfxgan.trainer.data.real import degrade_real
 from vfxgan.trainer.data.samples import Sample, sample_rng
 from vfxgan.trainer.data.store import Item, Order, Store
 from vfxgan.trainer.data.survey import digest_of, survey
 
 Degradation = Literal["bicubic", "real"]
 
+MARGIN = {"bicubic": 2, "real": 4}  # low-resolution pixels that a filter sees around the crop
 VALIDATION = 2**32  # stands for the iteration where held-out pictures are degraded
 
 
@@ -66,24 +68,43 @@ class DegradedSamples:
     def __getitem__(self, place: tuple[int, int]) -> Sample:
         rng = sample_rng(self.seed, *place)
         index = chosen(self.training, rng)
-        square = (self.crop, self.crop)
+        square, inset = self._outer(index)
         high = choose_place(self.cache.size(index), square, self.augment, rng).cut(self.cache.picture(index), square)
         gains = choose_gains(self.augment, rng)
         if gains is not None:
             high = relit(high, gains, self.peak)
-        return {"low": self._degraded(high, rng), "high": high}
-
-    def _degraded(self, high: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        return degrade_bicubic(torch.from_numpy(high)[None], self.scale)[0].numpy()
+        return self._sample(high, inset, rng)
 
     def validation(self, count: int) -> list[Sample]:
         """The first `count` held-out pictures, not augmented: the centre crop."""
         samples: list[Sample] = []
         for slot, index in enumerate(self.held_out[:count]):
-            square = (self.crop, self.crop)
+            square, inset = self._outer(index)
             high = centre(self.cache.size(index), square).cut(self.cache.picture(index), square)
-            samples.append({"low": self._degraded(high, sample_rng(self.seed, VALIDATION, slot)), "high": high})
+            samples.append(self._sample(high, inset, sample_rng(self.seed, VALIDATION, slot)))
         return samples
+
+    def _outer(self, index: int) -> tuple[tuple[int, int], int]:
+        """The crop with a margin, as far as the picture has one, and that margin in low-resolution pixels.
+
+        The filters see what lies around the crop, as they do in a whole picture.
+        """
+        spare = min(self.cache.size(index)) - self.crop
+        inset = min(MARGIN[self.degradation], spare // (2 * self.scale))
+        side = self.crop + 2 * inset * self.scale
+        return (side, side), inset
+
+    def _sample(self, high: NDArray[np.float32], inset: int, rng: np.random.Generator) -> Sample:
+        margin = inset * self.scale
+        inner = high[:, margin : margin + self.crop, margin : margin + self.crop]
+        if self.degradation == "real":
+            return {"low": degrade_real(high, self.scale, inset, rng), "high": np.ascontiguousarray(inner)}
+        low = degrade_bicubic(torch.from_numpy(high)[None], self.scale)[0].numpy()
+        side = self.crop // self.scale
+        return {
+            "low": np.ascontiguousarray(low[:, inset : inset + side, inset : inset + side]),
+            "high": np.ascontiguousarray(inner),
+        }
 
 
 def open_degraded(

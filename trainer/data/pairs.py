@@ -129,7 +129,8 @@ def _sides(item: Item, readings: Sequence[Reading]) -> list[Decoded]:
     """Source and target, from two files or from the halves of one."""
     if len(item.files) == 2:
         return [decode_picture(path, reading) for path, reading in zip(item.files, readings, strict=True)]
-    both = [decode_picture(item.files[0], reading) for reading in readings]
+    first = decode_picture(item.files[0], readings[0])
+    both = [first, first if readings[0] == readings[1] else decode_picture(item.files[0], readings[1])]
     middle = both[0].signal.shape[2] // 2
     halves = (slice(0, middle), slice(middle, None))
     return [replace(decoded, signal=decoded.signal[:, :, half]) for decoded, half in zip(both, halves, strict=True)]

@@ -50,7 +50,11 @@ def list_pictures(folder: Path, option: str = "--data") -> list[Path]:
     if not folder.is_dir():
         remedy = f"make one with: vfxgan dataset elements --out {folder}" if option == "--data" else "check the path"
         raise DataError(f"{option} {folder}: no such folder; {remedy}")
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and not p.name.startswith("."))
+    paths = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and not path.is_dir()
+    )
     if not paths:
         raise DataError(
             f"{option} {folder}: holds no picture ({', '.join(EXTENSIONS)}); point it at a folder that does"

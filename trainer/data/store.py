@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vfxgan.errors import DataError, ImageError
 from vfxgan.images import use_threads
-from vfxgan.progress import Progress, ProgressStyle, progress, say
+from vfxgan.progress import ProgressStyle, progress, say
 from vfxgan.trainer.data.cache import FORMAT, Cache, Entry, open_cache
 from vfxgan.trainer.data.decoding import Decoded
 from vfxgan.trainer.data.survey import check_corrupt, cores, in_parallel, listed
@@ -227,13 +227,13 @@ class _Filling:
         self.file = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o666)
         try:
             with progress(self.store.style, "decoding pictures", len(self.items)) as bar:
-                for trouble in self.order.troubles:
-                    bar.warn(f"skipped: {trouble}")
                 for index, told in enumerate(in_parallel(self._one, range(len(self.items)), self._threads())):
-                    if self._count(told, self.items[index], facts, bar):
+                    if self._count(told, self.items[index], facts):
                         kept.append(self.entries[index])
                     bar.advance()
                 self._check(facts)
+                for trouble in facts["skipped"]:  # only now: a run that stops lists them in its one message
+                    bar.warn(f"skipped: {trouble}")
             os.truncate(self.file, self.total * 2)
             os.fsync(self.file)
         except BaseException:
@@ -266,10 +266,9 @@ class _Filling:
             written = os.pwrite(self.file, left, offset)
             left, offset = left[written:], offset + written
 
-    def _count(self, told: _Told, item: Item, facts: dict[str, Any], bar: Progress) -> bool:
+    def _count(self, told: _Told, item: Item, facts: dict[str, Any]) -> bool:
         if told.decoded is None:
             facts["skipped"].append(told.trouble)
-            bar.warn(f"skipped: {told.trouble}")
             return False
         if told.decoded.bad:
             facts["bad"].append([item.name, told.decoded.bad])
