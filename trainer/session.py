@@ -51,23 +51,22 @@ def train_run(
     is_new = not folder.exists()
     if fabric.is_global_zero:
         _claim(folder, recipe, resolved(options, family), resume)
-    fabric.launch()
-    if not fabric.is_global_zero:
-        style = "none"
     try:
-        with fabric.rank_zero_first():
-            samples = recipe.load_data(folder, style)
+        # the other devices' processes start at launch(), and find the data checked and cached by the first
+        samples = recipe.load_data(folder, style if fabric.is_global_zero else "none")
     except BaseException:
         if is_new and fabric.is_global_zero:
             shutil.rmtree(folder, ignore_errors=True)  # no run came of it
         raise
+    fabric.launch()
     run = Run(folder, family, recipe, options, fabric)
     if checkpoint is not None:
         run.restore(checkpoint)
         _say_resumed(run, checkpoint, samples.digest)
     elif options.init is not None:
         run.begin_from(load_checkpoint(Path(options.init)), options.init)
-    stopped_by = run.train(samples, progress(style, "training", options.iterations))
+    bar = progress(style if fabric.is_global_zero else "none", "training", options.iterations)
+    stopped_by = run.train(samples, bar)
     return Outcome(run.iteration, stopped_by, fabric.is_global_zero)
 
 

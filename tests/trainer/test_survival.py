@@ -36,6 +36,7 @@ FAMILIES = [
     Family("srgan", ("--width", "8", "--blocks", "1", "--crop", "32", "--batch", "2", "--scale", "2", "--pretrain", "3",
                      "--perceptual", "none", "--held-out", "1")),
 ]  # fmt: skip
+FAR = 100_000  # iterations that no test waits for
 by_family = pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
 
 
@@ -66,7 +67,8 @@ def started(arguments, progress="json"):
 
 def wait_for_iteration(process, iteration):
     for line in process.stdout:
-        if json.loads(line).get("done", 0) >= iteration:
+        event = json.loads(line)
+        if event.get("total") == FAR and event.get("done", 0) >= iteration:
             return
     pytest.fail(f"ended early: {process.communicate()[1]}")
 
@@ -81,7 +83,7 @@ def assert_same_weights(one, other):
 
 @by_family
 def test_killed_and_resumed_it_ends_at_the_same_bits_as_in_one_go(family, pictures, tmp_path):
-    with started(command(family, pictures, tmp_path / "killed", "--iterations", 100_000)) as process:
+    with started(command(family, pictures, tmp_path / "killed", "--iterations", FAR)) as process:
         wait_for_iteration(process, 5)
         process.kill()
         process.communicate(timeout=60)
@@ -100,7 +102,7 @@ def test_killed_and_resumed_it_ends_at_the_same_bits_as_in_one_go(family, pictur
 @by_family
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_saves_and_ends_the_run(family, pictures, tmp_path, number, code):
-    with started(command(family, pictures, tmp_path / "run", "--iterations", 100_000)) as process:
+    with started(command(family, pictures, tmp_path / "run", "--iterations", FAR)) as process:
         wait_for_iteration(process, 1)
         process.send_signal(number)
         _, errors = process.communicate(timeout=120)
