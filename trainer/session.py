@@ -58,6 +58,8 @@ def train_run(
         if is_new and fabric.is_global_zero:
             shutil.rmtree(folder, ignore_errors=True)  # no run came of it
         raise
+    for note in samples.notes if fabric.is_global_zero else ():
+        say(f"data: {note}")
     fabric.launch()
     run = Run(folder, family, recipe, options, fabric)
     if checkpoint is not None:

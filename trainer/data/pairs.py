@@ -23,6 +23,10 @@ class PairSamples:
     """Pairs, cropped and turned as one.
 
     A sample is {"source": [Ci, h, w], "target": [Co, h, w]}, float32 in −1…1.
+
+    Attributes:
+        notes: what was counted, a sentence each, to be shown once.
+        relit_sides: whether exposure and colour are varied in source and target.
     """
 
     digest: str
@@ -32,7 +36,7 @@ class PairSamples:
     held_out: tuple[int, ...]
     crop: int | None
     channels: tuple[int, int]
-    mattes: tuple[bool, bool]
+    relit_sides: tuple[bool, bool]
     peak: float
     augment: Augment
     seed: int
@@ -48,10 +52,9 @@ class PairSamples:
         signal = choose_place(whole, crop, self.augment, rng).cut(self.cache.picture(index), crop)
         source, target = signal[: self.channels[0]], signal[self.channels[0] :]
         gains = choose_gains(self.augment, rng)
-        # The light of a matte means nothing, and that of a target cannot be known from one.
-        if gains is not None and not self.mattes[0]:
-            source = relit(source, gains, self.peak)
-            target = target if self.mattes[1] else relit(target, gains, self.peak)
+        if gains is not None:
+            source = relit(source, gains, self.peak) if self.relit_sides[0] else source
+            target = relit(target, gains, self.peak) if self.relit_sides[1] else target
         return {"source": source * 2 - 1, "target": target * 2 - 1}
 
     def validation(self, count: int) -> list[Sample]:
@@ -74,6 +77,7 @@ def open_pairs(
     augment: Augment,
     store: Store,
     held_out: int = 0,
+    swapped: bool = False,
 ) -> PairSamples:
     """List, match, check and cache pairs.
 
@@ -82,6 +86,7 @@ def open_pairs(
         crop: side of a sample's square; pairs that are smaller are upscaled, and counted. None: whole pictures, which
             must then be of one size.
         channels: of source and target: 1, 3 or 4.
+        swapped: the network is to make sources from targets; it decides which light may be varied.
     Raises:
         DataError: no folder, no picture, pairs that do not match (all listed), too many corrupt files, no room.
     """
@@ -119,10 +124,10 @@ def open_pairs(
     small = sum(min(pair.height, pair.width) < crop for pair in pairs) if crop else 0
     if small:
         notes.append(f"{small} of {len(pairs)} pairs are smaller than {crop} px and were upscaled")
-    mattes = tuple(width == 1 or any(pair.grey[side] for pair in pairs) for side, width in enumerate(channels))
-    return PairSamples(
-        digest, notes, cache, training, kept, crop, channels, (mattes[0], mattes[1]), peak, augment, store.seed
-    )
+    mattes = [width == 1 or any(pair.grey[side] for pair in pairs) for side, width in enumerate(channels)]
+    # A matte has no light, and what is made from one cannot follow a light that it does not show.
+    relit_sides = (False, False) if mattes[swapped] else (not mattes[0], not mattes[1])
+    return PairSamples(digest, notes, cache, training, kept, crop, channels, relit_sides, peak, augment, store.seed)
 
 
 def _sides(item: Item, readings: Sequence[Reading]) -> list[Decoded]:

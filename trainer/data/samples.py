@@ -13,9 +13,11 @@ class Samples(Protocol):
 
     Attributes:
         digest: SHA-256 over the names and bytes of the files.
+        notes: what was counted among them, a sentence each.
     """
 
     digest: str
+    notes: list[str]
 
     def __getitem__(self, place: tuple[int, int]) -> Sample:
         """The sample of (iteration, slot): the same arrays in any process, in any order, after any restart."""

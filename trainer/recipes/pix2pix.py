@@ -156,6 +156,7 @@ class Pix2PixRecipe(Recipe):
             ),
             store=Store.of(o, folder, style),
             held_out=o.held_out,
+            swapped=o.swap,
         )
         if o.crop is None:
             self._check_whole_pictures()
