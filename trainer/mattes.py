@@ -41,12 +41,12 @@ def write_mattes(paths: list[Path], folder: Path, kind: Kind, progress: Progress
 
 def _write(path: Path, folder: Path, kind: Kind) -> None:
     try:
-        signal = decode_picture(path, 4, Reading(peak=1.0, bad_pixels="zero")).signal
+        signal = decode_picture(path, Reading(channels=4, peak=1.0, bad_pixels="zero")).signal.astype(np.float32)
     except ImageError as error:
         raise DataError(f"corrupt picture: {error}") from error
-    if kind == "alpha" and (signal[..., 3] == 1).all():
+    if kind == "alpha" and (signal[3] == 1).all():
         raise DataError(f"{path}: has no alpha, or a solid one; use --kind edges, or leave it out")
-    matte = signal[..., 3] if kind == "alpha" else edges(signal[..., :3])
+    matte = signal[3] if kind == "alpha" else edges(signal[:3])
     pixels = matte[..., None].astype(np.float16)
     write_picture(folder / f"{path.stem}.exr", Picture(pixels, ("Y",), {"compression": "zips"}))
 
@@ -55,9 +55,9 @@ def edges(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """How steep a picture is, pixel by pixel.
 
     Args:
-        signal: [H, W, 3] in 0…1, encoded, so that edges in shadow and light weigh as they do to the eye.
+        signal: [3, H, W] in 0…1, encoded, so that edges in shadow and light weigh as they do to the eye.
     Returns:
         [H, W] in 0…1: the length of the gradient of its luma by central differences, `EDGE_GAIN` for 1 a pixel.
     """
-    down, right = np.gradient(signal @ LUMINANCE)
+    down, right = np.gradient(np.tensordot(LUMINANCE, signal, 1))
     return np.minimum(np.hypot(down, right) * np.float32(EDGE_GAIN), 1).astype(np.float32)
