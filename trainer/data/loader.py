@@ -62,7 +62,7 @@ class Loader:
             ahead = {"multiprocessing_context": "spawn", "prefetch_factor": AHEAD, "worker_init_fn": _settle_worker}
         self._batches = DataLoader(
             _Sound(samples),
-            batch_sampler=places,  # type: ignore[arg-type]
+            batch_sampler=places,
             collate_fn=_stack,
             num_workers=workers,
             **ahead,

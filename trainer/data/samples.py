@@ -16,8 +16,11 @@ class Samples(Protocol):
         notes: what was counted among them, a sentence each.
     """
 
-    digest: str
-    notes: list[str]
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def notes(self) -> list[str]: ...
 
     def __getitem__(self, place: tuple[int, int]) -> Sample:
         """The sample of (iteration, slot): the same arrays in any process, in any order, after any restart."""
