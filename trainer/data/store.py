@@ -95,7 +95,7 @@ class Store:
                 limit that holds not even the crops.
         """
         check_corrupt(order.troubles, order.files, order.folder)
-        limit = _largest_window(items, order, self.limit_gib * GIB)
+        limit = _largest_window(items, order, self.limit_gib * GIB, f"--cache-gib {self.limit_gib:g}: it holds")
         key = self._key(order, limit)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -157,8 +157,11 @@ def _bytes(items: Sequence[Item], channels: int, window: float = float("inf")) -
     return sum(int(min(i.height, window) * min(i.width, window)) for i in items) * channels * 2
 
 
-def _largest_window(items: Sequence[Item], order: Order, budget: float) -> int | None:
+def _largest_window(items: Sequence[Item], order: Order, budget: float, what: str) -> int | None:
     """The largest square window such that all fit; None where whole pictures do.
+
+    Args:
+        what: the beginning of the message that says what the budget in bytes is.
 
     Raises:
         DataError: windows of the size of the crop do not fit.
@@ -168,9 +171,8 @@ def _largest_window(items: Sequence[Item], order: Order, budget: float) -> int |
     least = _bytes(items, order.channels, order.smallest)
     if least > budget:
         raise DataError(
-            f"--cache-gib: {budget / GIB:.3g} GiB hold not even {order.smallest}×{order.smallest} of each of the "
-            f"{len(items)} pictures of {order.folder}; {least / GIB:.3g} GiB are needed: raise it (is there space on "
-            "the disk?), or crop smaller"
+            f"{what} not even {order.smallest}×{order.smallest} px of each of the {len(items)} pictures of "
+            f"{order.folder}, for which {least / GIB:.3g} GiB are needed; give more, or crop smaller"
         )
     low, high = order.smallest, max(max(item.height, item.width) for item in items)
     while high - low > 1:
@@ -202,7 +204,7 @@ class _Filling:
         self.store, self.items, self.decode, self.order, self.key = store, items, decode, order, key
         free = shutil.disk_usage(store.folder).free - SPARE_BYTES
         if _bytes(items, order.channels, limit or float("inf")) > free:
-            limit = _largest_window(items, order, free)
+            limit = _largest_window(items, order, free, f"--cache {store.folder}: the free space on its disk holds")
         self.limit = limit
         self.entries: list[Entry] = []
         offset = 0
