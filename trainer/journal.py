@@ -69,12 +69,10 @@ class Journal:
     """Writes into `folder`."""
 
     def __init__(self, folder: Path, last_iteration: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
         self.folder = folder
         self.metrics = Table(folder / METRICS, last_iteration)
         self.validation = Table(folder / VALIDATION, last_iteration)
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=last_iteration + 1)
+        self.board = _board(folder, last_iteration)
         self.recent: dict[str, deque[float]] = {}
 
     def rewind(self, last_iteration: int) -> None:
@@ -86,15 +84,19 @@ class Journal:
     def scalars(self, iteration: int, values: Mapping[str, float]) -> None:
         """Append one row of metrics to all of them."""
         self.metrics.append(iteration, values)
+        self._on_board(iteration, values)
         for name, value in values.items():
-            self.board.add_scalar(name, value, iteration)
             self.recent.setdefault(name, deque(maxlen=WINDOW)).append(value)
 
     def validated(self, iteration: int, values: Mapping[str, float]) -> None:
         """Append one row of validation metrics."""
         self.validation.append(iteration, values)
-        for name, value in values.items():
-            self.board.add_scalar(name, value, iteration)
+        self._on_board(iteration, values)
+
+    def _on_board(self, iteration: int, values: Mapping[str, float]) -> None:
+        if self.board is not None:
+            for name, value in values.items():
+                self.board.add_scalar(name, value, iteration)
 
     def lasting_means(self) -> dict[str, float]:
         """Means over the last entries, of the scalars that have been logged that often."""
@@ -104,7 +106,8 @@ class Journal:
         """Write samples-NNNNNN.png from [N, H, W, 3] uint8, eight to a row, and the same to TensorBoard."""
         sheet = grid(pictures)
         write_picture(self.folder / f"samples-{iteration:06d}.png", Picture(sheet, ("R", "G", "B")))
-        self.board.add_image("samples", sheet, iteration, dataformats="HWC")
+        if self.board is not None:
+            self.board.add_image("samples", sheet, iteration, dataformats="HWC")
 
     def loss_curve(self) -> None:
         """Write loss.png from the rows so far: losses above, validation metrics below where there are any."""
@@ -130,9 +133,19 @@ class Journal:
 
     def close(self) -> None:
         """Flush everything and draw the curve."""
-        self.board.close()
+        if self.board is not None:
+            self.board.close()
         if self.metrics.rows:
             self.loss_curve()
+
+
+def _board(folder: Path, last_iteration: int) -> Any:
+    """TensorBoard's writer, or None where TensorBoard is not installed: the files beside it tell the same."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=last_iteration + 1)
 
 
 def grid(pictures: NDArray[Any], columns: int = 8) -> NDArray[Any]:

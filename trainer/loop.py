@@ -12,23 +12,28 @@ import torch
 from lightning_fabric import Fabric
 from torch import Generator, Tensor, nn
 
-from vfxgan.errors import ModelError, TrainingError, WriteError
+from vfxgan.errors import ModelError, TrainingError
 from vfxgan.progress import Progress
 from vfxgan.trainer.average import Average
 from vfxgan.trainer.data.loader import Loader, Places, Share, default_workers
 from vfxgan.trainer.data.samples import Samples
 from vfxgan.trainer.guard import LossFailure, LossGuard
-from vfxgan.trainer.journal import Journal
-from vfxgan.trainer.keeper import Keeper, resolved
+from vfxgan.trainer.keeper import Keeper, read_latest, resolved
 from vfxgan.trainer.networks.checkpoint import Checkpoint
 from vfxgan.trainer.options import RunOptions
 from vfxgan.trainer.recipes.base import GENERATOR, Batch, Networks, Recipe
+from vfxgan.trainer.reporter import Reporter
 
 AGREE_EVERY = 10  # iterations after which several devices ask each other whether one was told to stop
 
 
 class Run:
-    """One training run in a folder."""
+    """One training run in a folder.
+
+    Attributes:
+        iteration: how many are done.
+        trained_s: seconds in iterations, waiting for data included, since the reporter last took count.
+    """
 
     def __init__(self, folder: Path, family: str, recipe: Recipe, options: RunOptions, fabric: Fabric) -> None:
         self.folder, self.family, self.recipe, self.options, self.fabric = folder, family, recipe, options, fabric
@@ -54,7 +59,7 @@ class Run:
         self.iteration = 0
         self.rollbacks = 0
         self.stop_signal: int | None = None
-        self._trained_s = 0.0
+        self.trained_s = 0.0
 
     def _bare(self, name: str) -> nn.Module:
         """Under Fabric's wrapper."""
@@ -124,7 +129,7 @@ class Run:
                 reporter.journal.close()
         return self.stop_signal
 
-    def _train_on(self, samples: Samples, reporter: "Reporter | None") -> None:
+    def _train_on(self, samples: Samples, reporter: Reporter | None) -> None:
         device, options = self.fabric.device, self.options
         share = Share(self.recipe.batch_size, self.fabric.global_rank, self.rollbacks)
         workers = default_workers(device) if options.workers is None else options.workers
@@ -134,7 +139,7 @@ class Run:
             scalars = self._iterate(batch)
             self.iteration += 1
             now = time.perf_counter()
-            self._trained_s += now - clock
+            self.trained_s += now - clock
             if reporter is not None:
                 reporter.after_iteration(scalars, loader)
             clock = time.perf_counter()
@@ -189,15 +194,13 @@ class Run:
         stopped = self.stop_signal is not None and self.fabric.world_size == 1
         return stopped or self.iteration >= self.options.iterations
 
-    def _roll_back(self, failure: LossFailure, reporter: "Reporter | None") -> None:
+    def _roll_back(self, failure: LossFailure, reporter: Reporter | None) -> None:
         """Once: to the last checkpoint, with half the rate and other random numbers."""
         remedy = "try a lower --learning-rate, --precision 32-true"
         if self.options.on_nan == "stop" or self.rollbacks:
             again = " again after a rollback" if self.rollbacks else ""
             more = "" if self.rollbacks else ", or --on-nan rollback"
             raise TrainingError(f"{failure}{again}; {remedy}{more}; the last checkpoint is whole") from failure
-        from vfxgan.trainer.keeper import read_latest
-
         checkpoint = read_latest(self.folder)
         self.guard.kept.clear()
         self.restore(checkpoint)
@@ -240,76 +243,3 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class Reporter:
-    """What happens between iterations: the bar, metrics, samples, validation, checkpoints.
-
-    A disk that is full in the middle of a run costs the entry in hand, not the run: it is said, and tried again at the
-    next one.
-    """
-
-    def __init__(self, run: Run, bar: Progress) -> None:
-        self.run, self.bar = run, bar
-        self.journal = Journal(run.folder, run.iteration)
-        self.warned: set[str] = set()
-        self.since = run.iteration
-        self.note = ""
-
-    def after_iteration(self, scalars: dict[str, Tensor], loader: Loader) -> None:
-        """Whatever is due now."""
-        run, options = self.run, self.run.options
-        iteration, last = run.iteration, run.iteration == options.iterations
-        logged = iteration % options.log_every == 0 or last
-        if logged or run.guard.at_once:
-            losses = {name.removeprefix("loss/"): v for name, v in scalars.items() if name.startswith("loss/")}
-            self.note = "  ".join(f"{name[0].upper()} {float(value):.2f}" for name, value in losses.items())
-        self.bar.advance(note=self.note)
-        if logged:
-            run.guard.check()
-            with self._spared("metrics"):
-                self._log(scalars, loader)
-        if options.validate_every and (iteration % options.validate_every == 0 or last):
-            with self._spared("validation"):
-                self._validate()
-        if iteration % options.checkpoint_every == 0 and not last:
-            with self._spared("checkpoint"):
-                run.save()
-        if iteration % options.sample_every == 0 or last:
-            with self._spared("samples"):
-                run.recipe.calibrate(run.average.network)
-                self.journal.samples(iteration, run.recipe.sample(run.average.network.eval()))
-
-    def _log(self, scalars: dict[str, Tensor], loader: Loader) -> None:
-        """One row, with the pace since the last and the share of that time spent waiting for data."""
-        run = self.run
-        elapsed = max(run._trained_s, 1e-9)
-        pace = {
-            "speed/iterations_per_s": (run.iteration - self.since) / elapsed,
-            "speed/waiting_for_data": loader.waited_s / elapsed,
-        }
-        run._trained_s, loader.waited_s, self.since = 0.0, 0.0, run.iteration
-        self.journal.scalars(run.iteration, {name: float(v) for name, v in scalars.items()} | pace)
-        for message in run.recipe.warnings(self.journal.lasting_means()):
-            if message.split()[0] not in self.warned:
-                self.warned.add(message.split()[0])
-                self.bar.warn(f"iteration {run.iteration}: {message}")
-
-    def _validate(self) -> None:
-        run = self.run
-        run.recipe.calibrate(run.average.network)
-        values = run.recipe.validate(run.average.network.eval())
-        if not values:
-            return
-        self.journal.validated(run.iteration, values)
-        if run.recipe.best is not None and run.keeper.is_best(values[run.recipe.best[0]]):
-            run.guard.check()
-            value = values[run.recipe.best[0]]
-            run.keeper.save_best(run.checkpoint(), value)
-
-    @contextmanager
-    def _spared(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (WriteError, OSError) as error:
-            self.bar.warn(f"iteration {self.run.iteration}: no {what} written ({error}); training goes on")

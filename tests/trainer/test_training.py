@@ -3,6 +3,7 @@
 import json
 import pickle
 import resource
+import sys
 
 import pytest
 import torch
@@ -43,6 +44,14 @@ def test_a_run_leaves_a_checkpoint_metrics_samples_curve_and_tensorboard(data, t
     spec = parse_spec(body["spec"], "ckpt.pt")
     assert (spec.size, spec.channels_out, spec.provenance.iterations) == ((32, 32), 4, 6)
     assert len(spec.provenance.data_digest) == 64
+
+
+def test_without_tensorboard_the_files_beside_it_tell_the_same(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert train(data, tmp_path / "run", "--iterations", "2") == 0
+    left = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"metrics.csv", "loss.png", "samples-000002.png", "validation.csv"} <= left
+    assert "tensorboard" not in left
 
 
 def test_inspect_shows_what_a_checkpoint_was_trained_with(data, tmp_path, capfd):
