@@ -230,7 +230,10 @@ def test_nan_pixels_are_made_zero_and_counted(tmp_path, report):
     bad[3, 4] = np.nan
     write_picture(data / "bad.exr", Picture(bad, ("R", "G", "B")))
     found = report(checkpoint(tmp_path / "ckpt.pt", UPSCALER), "--data", data)
-    assert found["notes"] == ["1 pictures hold NaN or Inf pixels, made 0: bad.exr"]
+    assert found["notes"] == [
+        "1 pictures hold NaN or Inf pixels, made 0: bad.exr",
+        "2 pictures exceed the model's peak of 1 and are clipped there",
+    ]
 
 
 def feature_network(path, side=8):

@@ -41,11 +41,7 @@ def evaluate(request: Request) -> dict[str, Any]:
     subject = Subject(request, checkpoint, network, files, others, extractor)
     with torch.no_grad():
         findings = (evaluate_generator if checkpoint.spec.kind == "generator" else evaluate_pictures)(subject)
-    findings.notes += [f"skipped: {trouble}" for trouble in troubles]
-    if subject.bad:
-        findings.notes.append(
-            f"{len(subject.bad)} pictures hold NaN or Inf pixels, made 0: {listed(sorted(subject.bad))}"
-        )
+    findings.notes += [f"skipped: {trouble}" for trouble in troubles] + _counted(subject, findings.count)
     return _report(subject, findings)
 
 
@@ -71,6 +67,21 @@ def _filled(checkpoint: Checkpoint, request: Request) -> nn.Module:
             f"{request.checkpoint}: its weights do not fit its spec ({reason}); the file is damaged"
         ) from error
     return network.eval()
+
+
+def _counted(subject: Subject, count: int) -> list[str]:
+    notes = []
+    if subject.bad:
+        names = listed(sorted(subject.bad))
+        notes.append(f"{len(subject.bad)} pictures hold NaN or Inf pixels, made 0: {names}")
+    if subject.clipped:
+        peak = subject.spec.encoding.peak
+        notes.append(f"{len(subject.clipped)} pictures exceed the model's peak of {peak:g} and are clipped there")
+    if subject.extractor is not None:
+        notes.append(
+            f"FID of {count} pictures is too high by an amount that hangs on their number; compare only equals"
+        )
+    return notes
 
 
 def _report(subject: Subject, findings: Findings) -> dict[str, Any]:

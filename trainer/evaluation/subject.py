@@ -75,7 +75,7 @@ class Subject:
         network: the averaged generator in eval mode, on the CPU.
         files, others: the pictures of `--data` and of `--target`, looked at but not decoded.
         extractor: None without `--features`.
-        bad: names of pictures that held NaN or Inf.
+        bad, clipped: names of pictures that held NaN or Inf, or light above the model's peak.
     """
 
     request: Request
@@ -85,6 +85,7 @@ class Subject:
     others: Sequence[Surveyed]
     extractor: FeatureExtractor | None
     bad: list[str] = field(default_factory=list)
+    clipped: list[str] = field(default_factory=list)
 
     @property
     def spec(self) -> ModelSpec:
@@ -102,6 +103,8 @@ class Subject:
             raise DataError(str(error)) from error
         if decoded.bad:
             self.bad.append(path.name)
+        if decoded.clipped:
+            self.clipped.append(path.name)
         return decoded.signal
 
     def unit(self, output: Tensor) -> Tensor:
