@@ -56,7 +56,8 @@ def _example(spec: ModelSpec) -> tuple[Tensor, tuple[dict[int, Any]] | None]:
     if isinstance(spec.input, LatentInput):
         return torch.zeros(1, spec.input.size), None
     multiple = spec.input.size_multiple
-    height, width = (-(-side // multiple) * multiple for side in EXAMPLE_PX)
+    # at least two multiples: an axis that a U-Net halves down to 1 would be taken for one that never changes
+    height, width = (max(-(-side // multiple), 2) * multiple for side in EXAMPLE_PX)
     if height == width:  # equal sides could be taken for one and the same
         width += multiple
     axes = {

@@ -106,6 +106,18 @@ def test_published_names_come_out_of_a_run_and_go_into_a_network(train, tmp_path
     UnetGenerator(1, 3, depth=4, width=4).load_state_dict(networks["generator"], strict=True)
 
 
+def test_a_run_is_exported_as_an_image_model_of_any_fitting_size(train, cli, tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="the exported file is run")
+    assert train("run", "--channels-in", 1, "--depth", 5).code == 0
+    result = cli("export", tmp_path / "run" / "ckpt.pt", "--out", tmp_path / "model.onnx")
+    assert result.code == 0, result.err
+    session = runtime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    for height, width in ((32, 32), (64, 32), (96, 160)):
+        (picture,) = session.run(None, {"image": np.zeros((1, 1, height, width), np.float32)})
+        assert picture.shape == (1, 3, height, width)
+        assert np.abs(picture).max() <= 1
+
+
 @pytest.fixture(scope="module")
 def side_by_side(pairs, tmp_path_factory):
     """The same pairs as pictures of twice the width: green source left, the element right."""

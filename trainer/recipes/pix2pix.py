@@ -240,8 +240,8 @@ class Pix2PixRecipe(Recipe):
         if self._calibration is None:
             drawn = [self._training_sample(slot) for slot in range(CALIBRATION_BATCHES * CALIBRATION_BATCH)]
             self._calibration = torch.from_numpy(np.stack([self._directed(sample)[0] for sample in drawn]))
-        for sources in self._calibration.split(CALIBRATION_BATCH):
-            yield _placed(sources, generator)
+        for batch in range(CALIBRATION_BATCHES):
+            yield _placed(self._calibration[batch * CALIBRATION_BATCH :][:CALIBRATION_BATCH], generator)
 
     def _held_out_pairs(self) -> list[Sample]:
         """Pictures held out, cropped in the middle to what the generator takes."""
