@@ -133,7 +133,8 @@ def open_degraded(
     large = [h for h in headers if min(h.height, h.width) >= crop]
     troubles = [file.trouble for file in files if file.header is None]
     if headers and not large:
-        raise DataError(f"--data {folder}: all {len(headers)} pictures are smaller than the crop of {crop} px")
+        all_of_them = f"all {len(headers)} pictures are" if len(headers) > 1 else "the only picture is"
+        raise DataError(f"--data {folder}: {all_of_them} smaller than the crop of {crop} px; give a smaller --crop")
     reading = Reading(3, peak, store.bad_pixels)
 
     def decode(item: Item) -> Decoded:

@@ -15,7 +15,7 @@ from vfxgan.trainer.data.pictures import list_pictures
 from vfxgan.trainer.data.resizing import resized_half
 from vfxgan.trainer.data.samples import Sample, sample_rng
 from vfxgan.trainer.data.store import Item, Order, Store
-from vfxgan.trainer.data.survey import digest_of, survey
+from vfxgan.trainer.data.survey import digest_of, listed, survey
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,9 @@ def open_pairs(
         pairs, troubles = match_folders(files, others, source, target)
         digest, count = digest_of([*files, *others]), len(files)
     items = [Item(pair.name, pair.files, *_fitted(pair, crop)) for pair in pairs]
-    if not crop and len({(item.height, item.width) for item in items}) > 1:
-        raise DataError(f"--data {source}: the pictures differ in size; give a --crop")
+    sizes = sorted({f"{item.width}×{item.height}" for item in items})
+    if not crop and len(sizes) > 1:
+        raise DataError(f"--data {source}: the pictures differ in size ({listed(sizes)}); give --crop")
     readings = tuple(Reading(width, peak, store.bad_pixels) for width in channels)
 
     def decode(item: Item) -> Decoded:

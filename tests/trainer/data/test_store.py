@@ -1,5 +1,6 @@
 """Decoded pictures on disk: made once, shared, bounded, and honest about what was left out."""
 
+import hashlib
 import pickle
 import resource
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 
 from vfxgan.errors import DataError
 from vfxgan.trainer.data.augment import Augment
-from vfxgan.trainer.data.decoding import Decoded
+from vfxgan.trainer.data.decoding import Decoded, Reading, decode_picture
 from vfxgan.trainer.data.degraded import open_degraded
 from vfxgan.trainer.data.pairs import open_pairs
 from vfxgan.trainer.data.single import open_pictures
@@ -132,8 +133,6 @@ def test_above_the_limit_a_window_of_each_picture_is_kept_and_said(tmp_path, sto
     assert len(corners) > 1
     entry = samples.cache.entries[1]
     kept = samples.cache.picture(1).astype(np.float32)
-    from vfxgan.trainer.data.decoding import Reading, decode_picture
-
     full = decode_picture(tmp_path / "in" / entry.name, Reading(3, 1.0, "zero")).signal
     assert np.array_equal(kept, full[:, entry.top : entry.top + 55, entry.left : entry.left + 55])
     assert samples[0, 0]["high"].shape == (3, 32, 32)
@@ -267,8 +266,6 @@ def test_a_sample_is_the_same_in_any_process_and_order(tmp_path, store, save, no
     travelling = tmp_path / "sets.pickle"
     travelling.write_bytes(pickle.dumps(sets))
     assert travelling.stat().st_size < 8000
-    import hashlib
-
     here = [
         f"{name} {array.dtype} {array.shape} {hashlib.sha256(array.tobytes()).hexdigest()}"
         for samples in sets
