@@ -12,14 +12,14 @@ from vfxgan.export.fold import fold_batch_norms
 from vfxgan.export.parity import run_onnxruntime
 from vfxgan.latents import latent
 from vfxgan.spec import METADATA_KEY, parse_spec
+from vfxgan.trainer.networks import build_generator
 from vfxgan.trainer.networks.checkpoint import Checkpoint, save_checkpoint
-from vfxgan.trainer.networks.dcgan import DcganGenerator
-from vfxgan.trainer.options import DcganOptions
-from vfxgan.trainer.recipes.dcgan import DcganRecipe
+from vfxgan.trainer.recipes.dcgan import DcganOptions, DcganRecipe
 
 SHAPES = {
     "transpose": {"channels": (16, 8, 8), "upsample": "transpose"},
     "bilinear": {"channels": (16, 8, 8, 8), "upsample": "bilinear", "noise_to": 16, "border_px": 3},
+    "progressive": {"channels": (16, 8, 8, 8), "progressive": True, "grow_every": 1, "noise_to": 16, "border_px": 3},
 }
 
 
@@ -36,7 +36,7 @@ def checkpoint(request, tmp_path):
             nn.init.uniform_(module.weight, 0.5, 2)
             nn.init.uniform_(module.bias, -1, 1)
     path = tmp_path / "ckpt.pt"
-    save_checkpoint(path, Checkpoint(recipe.spec(1), {}, 1, generator.state_dict(), {}, {}))
+    save_checkpoint(path, Checkpoint(recipe.spec(3), {}, 3, generator.state_dict(), {}, {}))
     return path
 
 
@@ -66,7 +66,7 @@ def test_the_file_gives_what_the_unfolded_network_gives(checkpoint):
     assert run(["export", str(checkpoint)]) == 0
     body = torch.load(checkpoint, weights_only=True)
     spec = parse_spec(body["spec"], "x")
-    network = DcganGenerator(**spec.arguments).eval()
+    network = build_generator(spec).eval()
     network.load_state_dict(body["average"])
     z = latent(1234, spec.input)
     with torch.no_grad():

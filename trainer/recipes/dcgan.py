@@ -106,7 +106,16 @@ class DcganOptions(RunOptions):
 
     @model_validator(mode="after")
     def _sizes_can_be_built(self) -> "DcganOptions":
-        base_and_stages(self.size)
+        _, stages = base_and_stages(self.size)
+        how = "progressive" if self.progressive else self.upsample
+        for name, widths, wanted in (
+            ("channels", self.channels, stages + (how != "transpose")),
+            ("discriminator_channels", self.discriminator_channels, stages - self.unshuffle),
+        ):
+            if widths and len(widths) != wanted:
+                raise ValueError(f"{name}: {len(widths)} widths given, {wanted} needed at {self.size} px, {how}")
+        if self.noise_to > self.size // 2:
+            raise ValueError(f"noise_to: {self.noise_to} is more than half of {self.size}")
         if 2 * self.border_px > self.size:
             raise ValueError(f"border_px: {self.border_px} is more than half of {self.size}")
         unknown = sorted(self.augmentations - set(OPERATIONS))
