@@ -15,6 +15,7 @@ Array = NDArray[np.float32]
 Half = NDArray[np.float16]
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec.709
+TYPES = ("half", "float", "double", "uint8", "uint16")
 TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
@@ -112,7 +113,13 @@ def decode_picture(path: Path, reading: Reading) -> Decoded:
 
 
 def _display(layout: Layout, path: Path) -> tuple[int, int, int, int]:
-    """The window that a picture fills; other formats than EXR know offsets, but no program heeds them."""
+    """The window that a picture fills; other formats than EXR know offsets, but no program heeds them.
+
+    Raises:
+        ImageError: no memory could hold it, or its values are of a type that pictures have not.
+    """
+    if layout.type not in TYPES:
+        raise ImageError(f"{path}: stores {layout.type} values; convert it to half, float, or 8 or 16 bits")
     window = layout.display if path.suffix.lower() == ".exr" else layout.data
     width, height = window[2:]
     if width < 1 or height < 1 or width * height * 16 > MAX_IMAGE_MIB * 2**20:

@@ -97,6 +97,9 @@ class Store:
         check_corrupt(order.troubles, order.files, order.folder)
         limit = _largest_window(items, order, self.limit_gib * GIB, f"--cache-gib {self.limit_gib:g}: it holds")
         key = self._key(order, limit)
+        found = open_cache(self.folder, key)
+        if found is not None:
+            return found
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with _locked(self.folder, self.style):
@@ -229,10 +232,12 @@ class _Filling:
         self.file = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o666)
         try:
             with progress(self.store.style, "decoding pictures", len(self.items)) as bar:
-                for index, told in enumerate(in_parallel(self._one, range(len(self.items)), self._threads())):
-                    if self._count(told, self.items[index], facts):
-                        kept.append(self.entries[index])
-                    bar.advance()
+                # closing: no thread may write any more once the file is closed and its number is another file's
+                with contextlib.closing(in_parallel(self._one, range(len(self.items)), self._threads())) as results:
+                    for told, item, entry in zip(results, self.items, self.entries, strict=True):
+                        if self._count(told, item, facts):
+                            kept.append(entry)
+                        bar.advance()
                 self._check(facts)
                 for trouble in facts["skipped"]:  # only now: a run that stops lists them in its one message
                     bar.warn(f"skipped: {trouble}")

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def in_parallel(work: Callable[[T], R], items: Sequence[T], threads: int | None = None) -> Iterator[R]:
+def in_parallel(work: Callable[[T], R], items: Sequence[T], threads: int | None = None) -> Generator[R, None, None]:
     """Results in order, from threads; few are ahead of the reader, and an error ends the rest."""
     threads = threads or cores()
     with ThreadPoolExecutor(threads) as pool:

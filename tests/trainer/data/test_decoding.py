@@ -1,6 +1,7 @@
 """Files of every kind to the encoded signal."""
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 
 from vfxgan.colour import encode, encoded_peak
@@ -202,3 +203,31 @@ def test_real_files_with_bad_pixels_and_all_halves_come_out_finite(plates):
         assert np.isfinite(decoded.signal).all()
         assert decoded.clipped
         assert (decoded.bad > 0) == (name != "WideFloatRange.exr")
+
+
+def test_values_of_another_type_are_refused(tmp_path):
+    spec = oiio.ImageSpec(2, 2, 3, "int16")
+    target = oiio.ImageOutput.create(str(tmp_path / "ids.tif"))
+    assert target.open(str(tmp_path / "ids.tif"), spec)
+    assert target.write_image(np.ones((2, 2, 3), np.int16))
+    assert target.close()
+    with pytest.raises(ImageError, match=r"ids\.tif: stores int16 values; convert it to half, float, or 8 or 16 bits"):
+        read_header(tmp_path / "ids.tif")
+
+
+def test_of_several_parts_the_first_with_colour_is_taken(tmp_path):
+    parts = []
+    for name, channels in (("depth", ("Z",) * 2), ("beauty", ("R", "G", "B"))):
+        spec = oiio.ImageSpec(4, 3, len(channels), "half")
+        spec.channelnames = channels if name == "beauty" else ("Z", "ZBack")
+        spec.attribute("name", name)
+        parts.append(spec)
+    path = str(tmp_path / "a.exr")
+    target = oiio.ImageOutput.create(path)
+    assert target.open(path, parts)
+    assert target.write_image(np.ones((3, 4, 2), np.float16))
+    assert target.open(path, parts[1], "AppendSubimage")
+    assert target.write_image(np.full((3, 4, 3), 0.5, np.float16))
+    assert target.close()
+    signal = decode_picture(tmp_path / "a.exr", RGB).signal
+    assert signal == pytest.approx(np.full((3, 3, 4), encode(np.float32([0.5]))[0]), abs=HALF_STEP)
