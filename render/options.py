@@ -74,7 +74,7 @@ def resolve_output(request: OutputRequest, extension: str, spec: ModelSpec) -> O
     if request.z_interval is not None and not 0 < request.z_interval <= 100:
         problems.append(f"--z-interval {request.z_interval:g} is outside 0 … 100 (0 excluded)")
     if not isinstance(spec.input, LatentInput):
-        problems.append(f"model {spec.name!r} is a {spec.kind}: it needs plates, and --seeds is for generators")
+        problems.append(f"model {spec.name!r} makes pictures of pictures ({spec.kind}): --seeds is for generators")
     if problems:
         raise UsageError("; ".join(problems))
     assert isinstance(spec.input, LatentInput)
