@@ -170,7 +170,7 @@ class Run:
         """Of all devices: they must agree on whether one is bad."""
         if self.fabric.world_size == 1:
             return loss
-        worst = self.fabric.all_reduce(loss.detach(), reduce_op="sum")
+        worst = self.fabric.all_reduce(loss.detach().clone(), reduce_op="sum")  # it would sum in place
         assert isinstance(worst, Tensor)
         return worst
 
