@@ -70,7 +70,7 @@ def leaves(seed: int, index: int, size: int) -> NDArray[np.float32]:
     light = light[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX]
     if rng.uniform() < 0.6:
         light = _grain(rng, light)
-    return np.clip(light, 0, BRIGHTEST, dtype=np.float32)
+    return np.asarray(np.clip(light, 0, BRIGHTEST), np.float32)
 
 
 class _Pile:
@@ -126,7 +126,7 @@ class _Pile:
         pair = first * np.exp(rng.normal(0, self.tint, (2, 3)) + rng.normal(0, 0.25, (2, 1)))
         if rng.uniform() < self.lights:
             pair *= rng.uniform(3, 20)
-        return pair.astype(np.float32)
+        return np.asarray(pair, np.float32)
 
     def _add(self, leaf: Leaf, light: NDArray[np.float32], through: Plane) -> None:
         top, left = max(int(leaf.y - leaf.reach), 0), max(int(leaf.x - leaf.reach), 0)

@@ -46,7 +46,8 @@ class SRResNet(nn.Module):
         if self.upconv2 is not None:
             x = F.leaky_relu(F.pixel_shuffle(self.upconv2(x), 2), SLOPE)
         x = self.conv_last(F.leaky_relu(self.conv_hr(x), SLOPE))
-        return x + F.interpolate(low, scale_factor=float(self.scale), mode="bilinear", align_corners=False)
+        resized = F.interpolate(low, scale_factor=float(self.scale), mode="bilinear", align_corners=False)
+        return x + resized  # type: ignore[no-any-return]
 
 
 class ResidualBlock(nn.Module):
