@@ -51,7 +51,7 @@ def train(cli, pairs, tmp_path):
         ["--depth", "3", "--norm", "instance", "--batch", "1", "--adversarial", "hinge"],
         ["--generator", "resnet", "--blocks", "6", "--crop", "24", "--turns", "--vertical", "--zoom", "1.2"],
         ["--generator", "resnet", "--blocks", "9", "--norm", "instance", "--channels-out", "4"],
-        ["--depth", "3", "--scales", "2", "--feature-weight", "10", "--no-flip"],
+        ["--depth", "3", "--scales", "2", "--feature-weight", "10", "--crop", "24", "--diffaug", "translation,cutout"],
     ],
 )
 def test_each_kind_of_network_trains_validates_and_describes_itself(train, tmp_path, options):
@@ -193,6 +193,18 @@ def test_an_iteration_generates_once_and_leaves_the_other_networks_gradient_alon
     assert len(passes) == 1
 
 
+def test_what_is_compared_by_features_was_moved_alike(pairs, tmp_path):
+    recipe, batch = opened(pairs, tmp_path, crop=32, feature_weight=10, diffaug="translation,cutout")
+    nets = recipe.networks()
+    seen = []
+    nets["discriminator"].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0][:, :1]))
+    list(recipe.steps(0, Networks(nets), batch, torch.Generator().manual_seed(3)))
+    first_fake, first_real, fake, real = seen
+    assert torch.equal(fake, real)
+    assert not torch.equal(first_fake, first_real)
+    assert not torch.equal(fake, batch["source"])
+
+
 def test_features_are_compared_by_layer_and_scale_without_the_logits():
     real = [[torch.zeros(2, 3), torch.zeros(2, 5), torch.zeros(1)], [torch.zeros(4), torch.ones(4), torch.zeros(1)]]
     fake = [[torch.ones(2, 3), torch.full((2, 5), -2.0), torch.full((1,), 9.0)], [torch.zeros(4)] * 3]
@@ -229,6 +241,7 @@ def test_statistics_of_the_averaged_network_are_measured_without_dropout(pairs, 
         (["--depth", "6"], "pictures of 32×32 do not fit (side: 32 is no multiple of 2^depth = 64; the nearest is 64)"),
         (["--side-by-side"], "target: give --target, or --side-by-side"),
         (["--depth", "12"], "depth"),
+        (["--diffaug", "color"], "diffaug: no such operation color; known: translation, cutout; diffaug: needs"),
         (["--norm", "layer"], "--norm"),
         (["--adversarial", "wgan"], "--adversarial"),
         (["--channels-in", "2"], "--channels-in"),

@@ -21,6 +21,7 @@ from vfxgan.trainer.data.pairs import PairSamples, open_pairs
 from vfxgan.trainer.data.pictures import to_display
 from vfxgan.trainer.data.samples import Sample, Samples
 from vfxgan.trainer.data.store import Store
+from vfxgan.trainer.diffaug import Diffaug
 from vfxgan.trainer.losses import Adversarial, discriminator_loss, generator_loss
 from vfxgan.trainer.metrics import picture_metrics
 from vfxgan.trainer.networks.norms import Norm
@@ -34,6 +35,7 @@ DISCRIMINATOR = "discriminator"
 BATCH_OF_NORM = {"batch": 8, "instance": 1}
 SAMPLES = 16
 VALIDATION_PICTURES, VALIDATION_MIB = 256, 256
+MOVES = ("translation", "cutout")  # no colour: a source says what colour its target has
 CALIBRATION_BATCHES, CALIBRATION_BATCH = 4, 16
 
 
@@ -66,6 +68,10 @@ class Pix2PixOptions(RunOptions):
     exposure_stops: float = Field(default=0.0, ge=0, le=8, description="Vary the light of pairs within ± this.")
     colour: float = Field(default=0.0, ge=0, le=4, description="Vary R, G and B each within ± so many stops.")
 
+    diffaug: str = Field(
+        default="", description="Differentiable augmentation, for small sets: some of translation,cutout."
+    )
+
     generator: Literal["unet", "resnet"] = Field(default="unet", description="Kind of generator.")
     depth: int = Field(
         default=8, ge=2, le=MAX_DEPTH, description="Halvings of the U-Net; sides must be multiples of 2^depth."
@@ -93,6 +99,11 @@ class Pix2PixOptions(RunOptions):
             problems.append("target: give --target, or --side-by-side for pictures that hold both, and not the two")
         if self.crop is not None:
             problems += self.misfits(self.crop, "crop")
+        unknown = ", ".join(sorted(self.augmentations - set(MOVES)))
+        if unknown:
+            problems.append(f"diffaug: no such operation {unknown}; known: {', '.join(MOVES)}")
+        if self.augmentations and self.crop is None:
+            problems.append("diffaug: needs the squares of a --crop")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -109,6 +120,11 @@ class Pix2PixOptions(RunOptions):
         if side < smallest:
             problems.append(f"{what}: {side} is too small for the discriminators, which need {smallest}")
         return problems
+
+    @property
+    def augmentations(self) -> frozenset[str]:
+        """The words of `diffaug`."""
+        return frozenset(word.strip() for word in self.diffaug.split(",") if word.strip())
 
     @property
     def size_multiple(self) -> int:
@@ -130,6 +146,7 @@ class Pix2PixRecipe(Recipe):
     def __init__(self, options: Pix2PixOptions) -> None:
         self.options = options
         self.pairs: PairSamples | None = None
+        self.diffaug = Diffaug(options.augmentations)
         self._calibration: Tensor | None = None
         self._held_out: list[Sample] | None = None
 
@@ -183,12 +200,12 @@ class Pix2PixRecipe(Recipe):
         """The discriminator, then the generator, on the same generated pictures."""
         source, target = self._directed(batch)
         fake: Tensor = nets[GENERATOR](source)
-        yield self._discriminator_step(nets, source, target, fake.detach())
-        yield self._generator_step(nets, source, target, fake)
+        yield self._discriminator_step(nets, source, target, fake.detach(), rng)
+        yield self._generator_step(nets, source, target, fake, rng)
 
-    def _discriminator_step(self, nets: Networks, source: Tensor, target: Tensor, fake: Tensor) -> Step:
-        fakes = self._judge(nets, source, fake)
-        reals = self._judge(nets, source, target)
+    def _discriminator_step(self, nets: Networks, source: Tensor, target: Tensor, fake: Tensor, rng: Generator) -> Step:
+        fakes = self._judge(nets, source, fake, rng)
+        reals = self._judge(nets, source, target, rng)
         kind = self.options.adversarial
         loss = _total(discriminator_loss(kind, real[-1], fake[-1]) for real, fake in zip(reals, fakes, strict=True))
         scalars = {
@@ -198,28 +215,30 @@ class Pix2PixRecipe(Recipe):
         }
         return Step(DISCRIMINATOR, loss, scalars)
 
-    def _generator_step(self, nets: Networks, source: Tensor, target: Tensor, fake: Tensor) -> Step:
+    def _generator_step(self, nets: Networks, source: Tensor, target: Tensor, fake: Tensor, rng: Generator) -> Step:
         o = self.options
         matching = o.feature_weight > 0
+        draws = rng.get_state()
         with nets.frozen(DISCRIMINATOR):
-            fakes = self._judge(nets, source, fake, matching)
+            fakes = self._judge(nets, source, fake, rng, matching)
         adversarial = _total(generator_loss(o.adversarial, scale[-1]) for scale in fakes)
         difference = F.l1_loss(fake, target)
         loss = adversarial + o.l1_weight * difference
         scalars = {"loss/generator": adversarial.detach(), "loss/l1": difference.detach()}
         if matching:
+            rng.set_state(draws)  # moved alike, or their features could not be compared
             with torch.no_grad():
-                reals = self._judge(nets, source, target, matching)
+                reals = self._judge(nets, source, target, rng, matching)
             features = feature_matching_loss(reals, fakes)
             loss = loss + o.feature_weight * features
             scalars["loss/features"] = features.detach()
         return Step(GENERATOR, loss, scalars)
 
     def _judge(
-        self, nets: Networks, source: Tensor, picture: Tensor, with_features: bool = False
+        self, nets: Networks, source: Tensor, picture: Tensor, rng: Generator, with_features: bool = False
     ) -> list[list[Tensor]]:
         """What each scale says of a picture beside its source: features if asked for, logits last."""
-        pair = torch.cat([source, picture], dim=1)
+        pair = self.diffaug(torch.cat([source, picture], dim=1), rng)
         judged = nets[DISCRIMINATOR](pair, with_features)
         return [judged] if self.options.scales == 1 else judged
 
