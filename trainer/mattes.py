@@ -60,5 +60,5 @@ def edges(signal: NDArray[np.float32]) -> NDArray[np.float32]:
         [H, W] in 0…1: the length of the gradient of its luma by central differences, `EDGE_GAIN` for 1 a pixel.
     """
     down, right = np.gradient(np.tensordot(LUMINANCE, signal, 1))
-    slope: NDArray[np.float32] = np.hypot(down, right).astype(np.float32)
-    return np.minimum(slope * np.float32(EDGE_GAIN), np.float32(1))
+    slope: NDArray[np.float32] = np.minimum(np.hypot(down, right) * np.float32(EDGE_GAIN), np.float32(1))
+    return slope
