@@ -34,6 +34,7 @@ from vfxgan.trainer.recipes.base import GENERATOR, Batch, Networks, Recipe, Step
 DISCRIMINATOR = "discriminator"
 SAMPLES = 40
 CALIBRATION_BATCHES, CALIBRATION_BATCH = 8, 64
+PIXELS_AT_ONCE, AT_LEAST = 1 << 24, 16  # pictures shown in one pass: 64 at 512 px, 16 at 1024
 VALIDATION_PICTURES, VALIDATION_MIB = 256, 256
 # Marchesi 2017, §3.3: runs stay useful while the discriminator's loss is under 1 and the generator's under 3.
 LOSS_BOUNDS = {"loss/discriminator": 1.0, "loss/generator": 3.0}
@@ -148,6 +149,7 @@ class DcganRecipe(Recipe):
     def __init__(self, options: DcganOptions) -> None:
         self.options = options
         self.pictures: PictureSamples | None = None
+        self.penalty: Tensor | None = None  # the last one measured, to be logged beside every iteration's scalars
         entries = latent_entries(options.size, options.z_size, options.noise_to)
         self.latent = LatentInput(size=entries, interval=options.interval)
         self.growth = Growth(options.size, options.grow_every) if options.progressive else None
@@ -221,7 +223,9 @@ class DcganRecipe(Recipe):
         if penalty is not None:
             # lazy regularisation: seldom, and stronger for it (Karras et al. 2020, arXiv:1912.04958, §3.1)
             loss = loss + gamma / 2 * every * penalty
-            scalars["penalty/r1"] = penalty.detach()
+            self.penalty = penalty.detach()
+        if self.penalty is not None:
+            scalars["penalty/r1"] = self.penalty
         return Step(DISCRIMINATOR, loss, scalars)
 
     def _generator_step(self, nets: Networks, stage: Stage | None, fake: Tensor, rng: Generator) -> Step:
@@ -247,17 +251,27 @@ class DcganRecipe(Recipe):
             norm.reset_running_stats()
             norm.momentum = None
         generator.train()
+        count = min(CALIBRATION_BATCH, self._at_once)
         for batch in range(CALIBRATION_BATCHES):
-            first = batch * CALIBRATION_BATCH
-            self._show(generator, range(first, first + CALIBRATION_BATCH))
+            self._show(generator, range(batch * count, (batch + 1) * count))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
         generator.eval()
 
     @torch.no_grad()
     def sample(self, generator: nn.Module) -> NDArray[Any]:
+        return to_display(self._first(generator, SAMPLES), self.options.peak)
+
+    @property
+    def _at_once(self) -> int:
+        return max(AT_LEAST, PIXELS_AT_ONCE // self.options.size**2)
+
+    def _first(self, generator: nn.Module, count: int) -> Tensor:
+        """Pictures of seeds 0 … count − 1, on the CPU."""
         generator.eval()
-        return to_display(self._show(generator, range(SAMPLES)).cpu(), self.options.peak)
+        firsts = range(0, count, self._at_once)
+        parts = [self._show(generator, range(n, min(n + self._at_once, count))) for n in firsts]
+        return torch.cat([part.cpu() for part in parts]).float()
 
     def _show(self, generator: nn.Module, seeds: range) -> Tensor:
         """Pictures of these seeds at the stage that the network was last trained at."""
@@ -274,9 +288,7 @@ class DcganRecipe(Recipe):
     def validate(self, generator: nn.Module) -> dict[str, float]:
         """Sliced Wasserstein distance at full size to pictures held out, or to the first ones of the training set."""
         real = self._reference()
-        generator.eval()
-        parts = [self._show(generator, range(n, min(n + 32, len(real)))).cpu() for n in range(0, len(real), 32)]
-        fake = torch.cat(parts).float()
+        fake = self._first(generator, len(real))
         while fake.shape[-1] < self.options.size:  # what has not been grown yet counts as missing
             fake = enlarge(fake)
         levels = sliced_wasserstein(fake, real)
