@@ -4,7 +4,7 @@ The bare loop has its batch in memory, draws its latents, steps both networks, a
 no averaged weights, no log, no checks. Ours is `vfxgan train` as a user runs it, timed from one iteration to the next,
 data from a worker process. Rounds of both alternate, so that a noisy machine is noisy to both.
 
-python benchmarks/train_step.py [--families dcgan,pix2pix,srgan] [--rounds 5] [--json FILE]
+python benchmarks/train_step.py [--families dcgan,pix2pix,srgan] [--rounds 5] [--accelerator cuda] [--json FILE]
 """
 
 import argparse
@@ -32,7 +32,7 @@ from vfxgan.trainer.recipes.base import GENERATOR, Recipe
 from vfxgan.trainer.session import open_fabric, settle
 
 WARM, TIMED = 5, 15
-Iteration = Callable[[int], None]
+Iteration = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Case:
 
 
 def adam(net: nn.Module) -> torch.optim.Adam:
-    return torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    return torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
 
 
 def bare_dcgan(nets: dict[str, nn.Module], batch: dict[str, Tensor], recipe: Recipe) -> Iteration:
@@ -54,8 +54,8 @@ def bare_dcgan(nets: dict[str, nn.Module], batch: dict[str, Tensor], recipe: Rec
     of_generator, of_judge = adam(generator), adam(judge)
     count, entries = len(batch["real"]), recipe.spec(0).input.size  # type: ignore[union-attr]
 
-    def iterate(_number: int) -> None:
-        fake = generator(torch.rand(count, entries) * 2 - 1)
+    def iterate() -> None:
+        fake = generator((torch.rand(count, entries) * 2 - 1).to(batch["real"].device))
         of_judge.zero_grad(set_to_none=True)
         loss = F.softplus(judge(fake.detach())).mean() + F.softplus(-judge(batch["real"])).mean()
         loss.backward()
@@ -80,7 +80,7 @@ def bare_pix2pix(nets: dict[str, nn.Module], batch: dict[str, Tensor], recipe: R
             seen = seen[-1]
         return seen
 
-    def iterate(_number: int) -> None:
+    def iterate() -> None:
         fake = generator(source)
         of_judge.zero_grad(set_to_none=True)
         (F.softplus(logits(fake.detach())).mean() + F.softplus(-logits(target)).mean()).backward()
@@ -99,7 +99,7 @@ def bare_srgan(nets: dict[str, nn.Module], batch: dict[str, Tensor], recipe: Rec
     of_generator, of_judge = adam(generator), adam(judge)
     low, high = batch["low"], batch["high"]
 
-    def iterate(_number: int) -> None:
+    def iterate() -> None:
         fake = generator(low)
         of_judge.zero_grad(set_to_none=True)
         (F.softplus(judge(fake.detach())).mean() + F.softplus(-judge(high)).mean()).backward()
@@ -142,49 +142,66 @@ class Clock:
     def advance(self, **facts: Any) -> None:
         self.ticks.append(time.perf_counter())
 
+    def tick(self) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.ticks.append(time.perf_counter())
+
     @property
     def iteration_s(self) -> float:
         steps = [after - before for before, after in zip(self.ticks[WARM:], self.ticks[WARM + 1 :], strict=False)]
         return statistics.median(steps)
 
 
-def measure(case: Case, data: Path, scratch: Path, rounds: int) -> dict[str, Any]:
-    own = {"data": str(data), "iterations": WARM + TIMED + 1, "validate_every": 0, "accelerator": "cpu"}
+def measure(case: Case, data: Path, scratch: Path, rounds: int, accelerator: str) -> dict[str, Any]:
+    own = {"data": str(data), "iterations": WARM + TIMED + 1, "validate_every": 0, "accelerator": accelerator}
     own |= {"target": str(data)} if case.family == "pix2pix" else {}
     recipe_type = RECIPES[case.family]
     options = settle(recipe_type.options_type(**own, **case.options), None)
     recipe = recipe_type(options)
     samples = recipe.load_data(scratch / case.family, "none")
     fabric = open_fabric(options, recipe)
-    ours, bare = [], []
+    batch = next(iter(Loader(samples, Places(0, 1, Share(recipe.batch_size)), 0, fabric.device)))
+    found: dict[str, list[float]] = {"ours": [], "bare": [], "bare_contiguous": [], "bare_bf16": []}
     for number in range(rounds):
         folder = scratch / f"{case.family}-{number}"
         folder.mkdir(parents=True)
         clock = Clock()
         Run(folder, case.family, recipe, options, fabric).train(samples, clock)
-        ours.append(clock.iteration_s)
-        nets = {name: net.to(memory_format=torch.channels_last) for name, net in recipe.networks().items()}  # type: ignore[call-overload]
-        loader = Loader(samples, Places(0, 1, Share(recipe.batch_size)), 0, fabric.device)
-        iterate, clock = case.bare(nets, next(iter(loader)), recipe), Clock()
-        for step in range(WARM + TIMED + 1):
-            iterate(step)
-            clock.advance()
-        bare.append(clock.iteration_s)
-    ratios = [one / other for one, other in zip(ours, bare, strict=True)]
-    return {
-        "family": case.family,
-        "options": case.options,
-        "ours_ms": round(1000 * statistics.median(ours), 1),
-        "bare_ms": round(1000 * statistics.median(bare), 1),
-        "ratio": round(statistics.median(ratios), 3),
-        "ratios": [round(ratio, 3) for ratio in ratios],
+        found["ours"].append(clock.iteration_s)
+        for name, layout, half in (
+            ("bare", torch.channels_last, options.precision == "bf16-mixed"),
+            ("bare_contiguous", torch.contiguous_format, options.precision == "bf16-mixed"),
+            ("bare_bf16", torch.channels_last, True),
+        ):
+            found[name].append(time_bare(case, recipe, batch, fabric.device, layout, half))
+    medians = {f"{name}_ms": round(1000 * statistics.median(times), 1) for name, times in found.items()}
+    ratios = [round(ours / bare, 3) for ours, bare in zip(found["ours"], found["bare"], strict=True)]
+    facts = {"family": case.family, "options": case.options, "precision": options.precision}
+    return {**facts, **medians, "ratio": statistics.median(ratios), "ratios": ratios}
+
+
+def time_bare(
+    case: Case, recipe: Recipe, batch: dict[str, Tensor], device: torch.device, layout: torch.memory_format, half: bool
+) -> float:
+    nets = {
+        name: net.to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        for name, net in recipe.networks().items()
     }
+    placed = {name: tensor.contiguous(memory_format=layout) for name, tensor in batch.items()}
+    iterate, clock = case.bare(nets, placed, recipe), Clock()
+    for _ in range(WARM + TIMED + 1):
+        with torch.autocast(device.type, torch.bfloat16, enabled=half):
+            iterate()
+        clock.tick()
+    return clock.iteration_s
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", default="dcgan,pix2pix,srgan")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--accelerator", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     facts: dict[str, Any] = {"torch": torch.__version__, "cores": os.cpu_count(), "machine": platform.processor()}
@@ -193,9 +210,13 @@ def main() -> None:
         data = Path(name) / "elements"
         write_dataset(DatasetJob("elements", data, 64, 128, 1), progress("none", "", 64))
         for case in (case for case in CASES if case.family in arguments.families.split(",")):
-            found = measure(case, data, Path(name), arguments.rounds)
+            found = measure(case, data, Path(name), arguments.rounds, arguments.accelerator)
             facts["families"].append(found)
-            print(f"{case.family}: ours {found['ours_ms']} ms, bare {found['bare_ms']} ms, ratio {found['ratio']}")
+            print(
+                f"{case.family}: ours {found['ours_ms']} ms, bare {found['bare_ms']} ms, ratio {found['ratio']}; "
+                f"bare without channels_last {found['bare_contiguous_ms']} ms, in bf16 {found['bare_bf16_ms']} ms",
+                flush=True,
+            )
     if arguments.json:
         arguments.json.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 

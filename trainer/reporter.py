@@ -1,6 +1,6 @@
 """What happens between iterations: the bar, metrics, samples, validation, checkpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,8 @@ from vfxgan.errors import WriteError
 from vfxgan.progress import Progress
 from vfxgan.trainer.data.loader import Loader
 from vfxgan.trainer.journal import Journal
+
+MOST_WAITING = 0.05  # share of the time, before it is worth a word
 
 if TYPE_CHECKING:
     from vfxgan.trainer.loop import Run
@@ -63,7 +65,8 @@ class Reporter:
         }
         run.trained_s, loader.waited_s, self.since = 0.0, 0.0, run.iteration
         self.journal.scalars(run.iteration, {name: float(v) for name, v in scalars.items()} | pace)
-        for message in run.recipe.warnings(self.journal.lasting_means()):
+        means = self.journal.lasting_means()
+        for message in [*run.recipe.warnings(means), *_slow_loading(means)]:
             if message.split()[0] not in self.warned:
                 self.warned.add(message.split()[0])
                 self.bar.warn(f"iteration {run.iteration}: {message}")
@@ -86,3 +89,10 @@ class Reporter:
             yield
         except (WriteError, OSError) as error:
             self.bar.warn(f"iteration {self.run.iteration}: no {what} written ({error}); training goes on")
+
+
+def _slow_loading(means: Mapping[str, float]) -> list[str]:
+    share = means.get("speed/waiting_for_data", 0.0)
+    if share <= MOST_WAITING:
+        return []
+    return [f"waiting for data takes {share:.0%} of the time; give more --workers, or --cache on a faster disk"]
