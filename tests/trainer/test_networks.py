@@ -18,6 +18,21 @@ def test_the_paper_generator_halves_from_1024_at_4_pixels():
     assert generator(torch.zeros(2, 100)).shape == (2, 3, 64, 64)
 
 
+def test_the_names_of_the_paper_networks_parameters_do_not_change():
+    # checkpoints are read by them
+    norm = ["norm.weight", "norm.bias"]
+    stages = [f"stages.{n}.{name}" for n in range(3) for name in ("conv.weight", *norm)]
+    expected = ["project.weight", *norm, *stages, "to_picture.weight", "to_picture.bias"]
+    assert [name for name, _ in DcganGenerator(size=64).named_parameters()] == expected
+    judged = [name for name, _ in DcganDiscriminator(size=64).named_parameters()]
+    assert judged[:3] == ["features.0.weight", "features.0.bias", "features.2.weight"]
+    assert judged[-2:] == ["judge.weight", "judge.bias"]
+    grown = [name for name, _ in ProgressiveGenerator(size=64).named_parameters()]
+    assert [name for name in grown if name.startswith("to_picture")] == [
+        f"to_picture.{side}.{name}" for side in (16, 32, 64) for name in ("weight", "bias")
+    ]
+
+
 def test_the_parameter_count_of_the_paper_generator_at_64_pixels():
     # projection, three transposed convolutions, the last with its bias, four norms of two vectors
     expected = 100 * 16384 + 16 * (1024 * 512 + 512 * 256 + 256 * 128 + 128 * 3) + 3
