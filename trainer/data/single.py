@@ -6,10 +6,11 @@ from pathlib import Path
 from vfxgan.trainer.data.augment import Augment, centre, choose_gains, choose_place, relit
 from vfxgan.trainer.data.cache import Cache, chosen, hold_out
 from vfxgan.trainer.data.decoding import Decoded, Header, Reading, decode_picture
+from vfxgan.trainer.data.filling import Item, Order
 from vfxgan.trainer.data.pictures import list_pictures
 from vfxgan.trainer.data.resizing import resized_half
 from vfxgan.trainer.data.samples import Sample, sample_rng
-from vfxgan.trainer.data.store import Item, Order, Store
+from vfxgan.trainer.data.store import Store
 from vfxgan.trainer.data.survey import digest_of, survey
 
 

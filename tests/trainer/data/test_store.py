@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 import resource
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,9 +15,10 @@ from vfxgan.errors import DataError
 from vfxgan.trainer.data.augment import Augment
 from vfxgan.trainer.data.decoding import Decoded, Reading, decode_picture
 from vfxgan.trainer.data.degraded import open_degraded
+from vfxgan.trainer.data.filling import SPARE_BYTES, Item, Order
 from vfxgan.trainer.data.pairs import open_pairs
 from vfxgan.trainer.data.single import open_pictures
-from vfxgan.trainer.data.store import Item, Order, Store
+from vfxgan.trainer.data.store import Store
 from vfxgan.trainer.options import RunOptions
 
 
@@ -278,3 +280,63 @@ def test_a_sample_is_the_same_in_any_process_and_order(tmp_path, store, save, no
     assert there.stdout.splitlines() == here
     assert {line.split()[1] for line in here} == {"float32"}
     assert len(set(here)) == len(here)
+
+
+def test_a_disk_with_less_space_than_the_limit_decides_for_later_runs_too(tmp_path, store, save, noise, monkeypatch):
+    for number in range(4):
+        save(tmp_path / "in" / f"{number}.exr", noise(64, 96, 3, number))
+
+    def open_set():
+        return open_degraded(
+            tmp_path / "in", scale=2, crop=32, degradation="bicubic", peak=1.0, augment=Augment(), store=store()
+        )
+
+    def leave(free):
+        usage = shutil.disk_usage(tmp_path)._replace(free=SPARE_BYTES + free)
+        monkeypatch.setattr("vfxgan.trainer.data.filling.shutil.disk_usage", lambda _folder: usage)
+
+    leave(1000)
+    with pytest.raises(DataError, match="the free space on its disk holds not even 32×32 px of each of the 4 pictures"):
+        open_set()
+    leave(4 * 40 * 40 * 3 * 2)
+    first = open_set()
+    assert {(entry.height, entry.width) for entry in first.cache.entries} == {(40, 40)}
+    assert "a window of at most 40×40 px is used" in first.notes[0]
+    leave(0)
+    assert open_set() == first
+
+
+def test_the_command_shows_what_was_counted(tmp_path, save, cli):
+    pixels = np.full((32, 32, 4), 20, np.float16)
+    pixels[0, :3] = np.nan
+    for number in range(3):
+        save(tmp_path / "in" / f"{number}.exr", pixels if number else pixels[:16, :16])
+    small = ["--channels", "8,8,8", "--discriminator-channels", "8,8,8", "--z-size", "4", "--batch", "2"]
+    machine = ["--threads", "1", "--workers", "0", "--accelerator", "cpu", "--progress", "none"]
+    run = ["train", "dcgan", "--data", tmp_path / "in", "--out", tmp_path / "run", "--size", "32", "--iterations", "1"]
+    result = cli(*run, *small, *machine)
+    assert result.code == 0, result.err
+    assert "data: 9 NaN or Inf pixels in 3 pictures, made 0: 0.exr (3), 1.exr (3), 2.exr (3)\n" in result.err
+    assert "data: light above --peak 16 in 3 pictures, clipped there\n" in result.err
+    assert "data: 1 of 3 pictures are smaller than 32 px and were upscaled\n" in result.err
+    assert (tmp_path / "run" / "cache").is_dir()
+    refused = cli(*[part if part != tmp_path / "run" else tmp_path / "other" for part in run], *small, *machine,
+                  "--bad-pixels", "error")  # fmt: skip
+    assert refused.code == 1
+    assert refused.line.endswith("repair them, or give --bad-pixels zero or clamp")
+    assert "--bad-pixels error: 3 pictures of" in refused.line
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_command_lists_all_pairs_that_do_not_match(tmp_path, save, cli, noise):
+    for name in ("a.1.exr", "a.2.exr", "a.3.exr"):
+        save(tmp_path / "a" / name, noise(16, 16))
+    for name in ("b.1.exr", "b.4.exr"):
+        save(tmp_path / "b" / name, noise(16, 20))
+    result = cli("train", "pix2pix", "--data", "a", "--target", "b", "--out", "run", "--depth", "4", "--crop", "16",
+                 "--discriminator-layers", "1", "--progress", "none", "--accelerator", "cpu")  # fmt: skip
+    assert result.code == 1
+    assert result.err.count("\n") == 1
+    for part in ("a.1.exr is 16×16 but b.1.exr is 20×16", "a.2.exr has no partner in b", "a.3.exr has no partner in b",
+                 "b.4.exr has no partner in a", "4 do not match in name or size"):  # fmt: skip
+        assert part in result.line
