@@ -239,6 +239,7 @@ class Pix2PixRecipe(Recipe):
     ) -> list[list[Tensor]]:
         """What each scale says of a picture beside its source: features if asked for, logits last."""
         pair = self.diffaug(torch.cat([source, picture], dim=1), rng)
+        pair = pair.contiguous(memory_format=torch.channels_last)  # a source of one channel hides the format
         judged = nets[DISCRIMINATOR](pair, with_features)
         return [judged] if self.options.scales == 1 else judged
 
