@@ -200,7 +200,7 @@ class SrganRecipe(Recipe):
 
     @torch.no_grad()
     def sample(self, generator: nn.Module) -> NDArray[Any]:
-        """Rows of bicubic, network and original: pictures held out, or the first crops of the training set."""
+        """One picture, rows of bicubic, network and original: pictures held out, or crops of the training set."""
         assert self.samples is not None, "load_data comes first"
         if self.options.held_out:
             samples = self.samples.validation(min(SAMPLES, self.options.held_out))
@@ -211,7 +211,7 @@ class SrganRecipe(Recipe):
             low, high = _pair(sample, generator)
             row = torch.cat((_bicubic(low, high), generator(low), high), 3)[0].float().clamp(0, 1).cpu()
             rows.append((row * 255).round().byte().permute(1, 2, 0).numpy())
-        return np.stack(rows)
+        return np.concatenate(rows)[None]
 
     def spec(self, iteration: int) -> ModelSpec:
         o = self.options
