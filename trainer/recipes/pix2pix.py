@@ -36,7 +36,7 @@ BATCH_OF_NORM = {"batch": 8, "instance": 1}
 SAMPLES = 16
 VALIDATION_PICTURES, VALIDATION_MIB = 256, 256
 MOVES = ("translation", "cutout")  # no colour: a source says what colour its target has
-CALIBRATION_BATCHES, CALIBRATION_BATCH = 4, 16
+CALIBRATION_PICTURES, CALIBRATION_BATCH, CALIBRATION_PX = 64, 16, 1 << 20  # in all; in one pass, at most so many px
 
 
 class Pix2PixOptions(RunOptions):
@@ -258,10 +258,13 @@ class Pix2PixRecipe(Recipe):
 
     def _calibration_batches(self, generator: nn.Module) -> Iterator[Tensor]:
         if self._calibration is None:
-            drawn = [self._training_sample(slot) for slot in range(CALIBRATION_BATCHES * CALIBRATION_BATCH)]
-            self._calibration = torch.from_numpy(np.stack([self._directed(sample)[0] for sample in drawn]))
-        for batch in range(CALIBRATION_BATCHES):
-            yield _placed(self._calibration[batch * CALIBRATION_BATCH :][:CALIBRATION_BATCH], generator)
+            drawn = (self._training_sample(slot) for slot in range(CALIBRATION_PICTURES))
+            self._calibration = torch.stack([_tensor(self._directed(sample)[0]).half() for sample in drawn])
+        sources = self._calibration
+        fitting = CALIBRATION_PX // (sources.shape[2] * sources.shape[3])
+        at_once = min(CALIBRATION_BATCH, max(fitting, self.batch_size))
+        for first in range(0, CALIBRATION_PICTURES, at_once):
+            yield _placed(sources[first : first + at_once], generator)
 
     def _held_out_pairs(self) -> list[Sample]:
         """Pictures held out, cropped in the middle to what the generator takes."""
