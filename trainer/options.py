@@ -23,7 +23,7 @@ Widths = Annotated[tuple[int, ...], BeforeValidator(_numbers)]  # "256,128,64" o
 class RunOptions(BaseModel):
     """Options that every family shares. Steps and intervals are in iterations; 0 turns an interval off."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data: str = Field(description="Folder of pictures: EXR, PNG, TIFF, JPEG.")
     iterations: int = Field(default=20_000, ge=1, description="Iterations in all.")

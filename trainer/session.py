@@ -9,9 +9,11 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy, Strategy
+from pydantic import ValidationError
 
-from vfxgan.errors import TargetError, UsageError
+from vfxgan.errors import ModelError, TargetError, UsageError
 from vfxgan.progress import ProgressStyle, progress, say
+from vfxgan.spec import describe
 from vfxgan.trainer.keeper import LATEST, check_same_run, read_latest, resolved
 from vfxgan.trainer.loop import Run
 from vfxgan.trainer.networks.checkpoint import Checkpoint, load_checkpoint
@@ -84,7 +86,12 @@ def settle(options: RunOptions, checkpoint: Checkpoint | None) -> RunOptions:
     if options.precision == "auto":
         half = _accelerator(options) == "cuda" and torch.cuda.is_bf16_supported()
         changes["precision"] = before.get("precision") or ("bf16-mixed" if half else "32-true")
-    return options.model_copy(update=changes)
+    try:
+        return type(options).model_validate(options.model_dump() | changes)
+    except ValidationError as error:
+        raise ModelError(
+            f"--resume: the checkpoint's options do not fit ({describe(error)}); use another one"
+        ) from error
 
 
 def _accelerator(options: RunOptions) -> str:

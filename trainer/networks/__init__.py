@@ -33,5 +33,6 @@ def build_generator(spec: ModelSpec) -> nn.Module:
         raise ModelError(f"{spec.name}: unknown architecture {spec.architecture!r}; known: {', '.join(GENERATORS)}")
     try:
         return GENERATORS[spec.architecture](**spec.arguments)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{spec.name}: {spec.architecture} cannot be built from its arguments: {error}") from error
+    except (TypeError, ValueError, RuntimeError, MemoryError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{spec.name}: {spec.architecture} cannot be built from its arguments: {reason}") from error

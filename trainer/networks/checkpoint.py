@@ -83,6 +83,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             raise ModelError(
                 f"{path}: damaged, its {key!r} is missing or no {kind.__name__}; use an earlier checkpoint"
             )
+    if body["iteration"] < 0:
+        raise ModelError(f"{path}: damaged, its iteration is {body['iteration']}; use an earlier checkpoint")
     fields = {key: body[key] for key in wanted if key != "spec"}
     fields["state"] = body["state"] if isinstance(body.get("state"), dict) else {}
     return Checkpoint(spec=parse_spec(body["spec"], str(path)), **fields)
