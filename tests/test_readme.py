@@ -15,6 +15,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHORTER = {
     "--count 4000 --size 128": "--count 8 --size 32",
     "--size 128 --out runs/elements": "--size 32 --batch 4 --iterations 2 --out runs/elements",
+    "--depth 7 --out runs/matte2element": (
+        "--depth 5 --width 4 --discriminator-layers 1 --iterations 2 --out runs/matte2element"
+    ),
+    "--count 2000 --size 256": "--count 4 --size 64",
+    "--held-out 8 --out runs/upscaler": (
+        "--held-out 1 --width 8 --blocks 1 --crop 32 --batch 2 --iterations 2 --out runs/upscaler"
+    ),
 }
 
 
