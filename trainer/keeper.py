@@ -17,7 +17,7 @@ NUMBERED = re.compile(r"ckpt-(\d{6,})\.pt")
 # A longer run, other intervals of reporting or another machine are the same training.
 MAY_CHANGE = {
     "data", "target", "validation", "iterations", "log_every", "sample_every", "validate_every",
-    "checkpoint_every", "keep", "accelerator", "threads", "workers", "cache", "cache_gib", "precision", "decay_from",
+    "checkpoint_every", "keep", "accelerator", "threads", "workers", "cache", "precision", "decay_from",
     "learning_rate", "discriminator_learning_rate", "on_nan", "loss_limit", "vgg",
 }  # fmt: skip
 
