@@ -28,8 +28,8 @@ from vfxgan.trainer.metrics import picture_metrics
 
 Enlarge = Callable[[Tensor, tuple[int, int]], Tensor]
 
-CROP_PX, ENLARGED = 72, 4
-CORNERS = {"Desk": (150, 268), "Cannon": (160, 352), "Carrots": (84, 318)}  # top left of the crops; others: the middle
+CROP_PX, ENLARGED = 96, 3
+CORNERS = {"Desk": (120, 268), "Cannon": (36, 232), "Carrots": (68, 300)}  # top left of the crops; others: the middle
 
 
 def original(path: Path, multiple: int) -> Tensor:
