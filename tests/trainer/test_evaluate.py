@@ -224,6 +224,27 @@ def test_the_training_data_are_recognised(tmp_path, cli):
     )
 
 
+TINY = {
+    "dcgan": ["--size", "16", "--z-size", "8", "--channels", "8,8", "--discriminator-channels", "8,8"],
+    "pix2pix": ["--target", "there", "--depth", "2", "--width", "4", "--crop", "16", "--discriminator-layers", "1"],
+    "srgan": ["--width", "4", "--blocks", "1", "--crop", "32", "--scale", "2", "--perceptual", "none"],
+}
+
+
+@pytest.mark.parametrize("family", TINY)
+def test_a_run_is_evaluated_as_it_was_trained_and_its_own_pictures_are_recognised(cli, report, family):
+    pictures(Path("here"), 4, (32, 32))
+    pictures(Path("there"), 4, (32, 32), seed=1)
+    common = ["--iterations", 1, "--batch", 2, "--threads", 1, "--workers", 0, "--accelerator", "cpu"]
+    trained = cli("train", family, "--data", "here", "--out", "run", *TINY[family], *common, "--progress", "none")
+    assert trained.code == 0, trained.err
+    target = TINY[family][:2] if family == "pix2pix" else []
+    found = report("run/ckpt.pt", "--data", "here", *target)
+    assert (found["data"]["same_as_training"], found["model"]["iteration"]) == (True, 1)
+    pictures(Path("other"), 4, (32, 32), seed=2)
+    assert report("run/ckpt.pt", "--data", "other", *target)["data"]["same_as_training"] is False
+
+
 def test_nan_pixels_are_made_zero_and_counted(tmp_path, report):
     data = pictures(tmp_path / "photos", 2, suffix=".exr")
     bad = np.ones((16, 16, 3), np.float32)
