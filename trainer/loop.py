@@ -86,18 +86,28 @@ class Run:
             ) from error
         self.iteration = checkpoint.iteration
 
-    def begin_from(self, checkpoint: Checkpoint, source: str) -> None:
-        """Take the weights of another run, the generator's averaged ones, for a new one. Raises ModelError."""
-        try:
-            for name in self.nets:
-                weights = checkpoint.average if name == GENERATOR else checkpoint.networks[name]
+    def begin_from(self, checkpoint: Checkpoint, source: str) -> list[str]:
+        """Take the weights of another run for a new one: the averaged generator, and other networks that fit.
+
+        Returns:
+            The networks that did not fit and start anew, such as a discriminator with another norm.
+        Raises:
+            ModelError: the generator does not fit.
+        """
+        fresh = []
+        for name in self.nets:
+            own = self._bare(name).state_dict()
+            weights = checkpoint.average if name == GENERATOR else checkpoint.networks.get(name, {})
+            if {key: value.shape for key, value in own.items()} == {key: v.shape for key, v in weights.items()}:
                 self._bare(name).load_state_dict(weights)
-        except (AttributeError, KeyError, RuntimeError, TypeError) as error:
-            raise ModelError(
-                f"--init {source}: does not fit these networks ({_reason(error)}); "
-                "give the options that it was trained with"
-            ) from error
+            elif name == GENERATOR:
+                raise ModelError(
+                    f"--init {source}: its generator does not fit this one; give the options that it was trained with"
+                )
+            else:
+                fresh.append(name)
         self.average.network.load_state_dict(checkpoint.average)
+        return fresh
 
     def train(self, samples: Samples, bar: Progress) -> int | None:
         """Run to the last iteration.

@@ -29,7 +29,7 @@ class RunOptions(BaseModel):
     iterations: int = Field(default=20_000, ge=1, description="Iterations in all.")
     batch: int | None = Field(default=None, ge=1, le=4096, description="Samples an iteration and device.")
     init: str | None = Field(
-        default=None, description="Checkpoint of the same networks whose weights to start from; nothing else of it."
+        default=None, description="Checkpoint to start from: its generator, and other networks of it that fit."
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="Everything random follows from it.")
 

@@ -68,7 +68,9 @@ def train_run(
         run.restore(checkpoint)
         _say_resumed(run, checkpoint, samples.digest)
     elif options.init is not None:
-        run.begin_from(load_checkpoint(Path(options.init)), options.init)
+        for name in run.begin_from(load_checkpoint(Path(options.init)), options.init):
+            if fabric.is_global_zero:
+                say(f"--init {options.init}: its {name} does not fit and starts anew")
     bar = progress(style if fabric.is_global_zero else "none", "training", options.iterations)
     stopped_by = run.train(samples, bar)
     return Outcome(run.iteration, stopped_by, fabric.is_global_zero)

@@ -273,13 +273,20 @@ def test_a_run_can_start_from_the_weights_of_another(data, tmp_path):
     assert torch.allclose(second.networks["discriminator"][judge], first.networks["discriminator"][judge], atol=1e-8)
 
 
-def test_weights_of_other_networks_are_no_start(data, tmp_path, capfd):
+def test_a_discriminator_of_another_kind_starts_anew_and_is_named(data, tmp_path, capfd):
+    plain = ["--channels", "8,8,8"]
+    assert train(data, tmp_path / "first", "--iterations", "1", *plain) == 0
+    start = ["--init", str(tmp_path / "first" / "ckpt.pt"), "--discriminator-norm", "none", "--r1", "1"]
+    assert train(data, tmp_path / "second", "--iterations", "1", *plain, *start) == 0
+    assert "its discriminator does not fit and starts anew" in capfd.readouterr().err
+
+
+def test_a_generator_of_another_shape_is_no_start(data, tmp_path, capfd):
     assert train(data, tmp_path / "first", "--iterations", "1", "--channels", "8,8,8") == 0
     start = ["--init", str(tmp_path / "first" / "ckpt.pt")]
     assert train(data, tmp_path / "second", "--iterations", "1", "--channels", "8,8,4", *start) == 1
-    error = capfd.readouterr().err.strip()
-    assert "does not fit these networks" in error
-    assert "give the options that it was trained with" in error
+    error = capfd.readouterr().err.strip().splitlines()[-1]
+    assert "its generator does not fit this one; give the options that it was trained with" in error
 
 
 def test_validation_names_the_best_checkpoint(data, tmp_path):
