@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -235,15 +236,28 @@ def test_the_log_tells_the_pace_and_the_share_of_time_spent_waiting(pictures, tm
     assert all(0 <= float(row.split(",")[waiting]) <= 1 for row in rows)
 
 
-def test_two_processes_train_as_one(pictures, tmp_path):
-    """Gloo on the CPU, through Fabric: gradients are averaged, one process writes."""
-    script = str(__import__("pathlib").Path(sys.executable).parent / "vfxgan")
-    arguments = command(
-        FAMILIES[1], pictures, tmp_path / "run", "--iterations", 4, "--devices", 2, "--progress", "none"
-    )
+def test_two_processes_learn_what_one_learns_from_twice_the_batch(pictures, tmp_path):
+    """Gloo on the CPU, through Fabric: gradients are averaged, slots of the batch shared out, one process writes."""
+    script = str(Path(sys.executable).parent / "vfxgan")
+    pixels_only = ("--pretrain", 4, "--iterations", 4, "--progress", "none")  # no batch norm, which sees a half each
+    arguments = command(FAMILIES[2], pictures, tmp_path / "two", *pixels_only, "--devices", 2, "--batch", 1)
     done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    checkpoint = load_checkpoint(tmp_path / "run" / "ckpt.pt")
-    assert (checkpoint.iteration, checkpoint.options["devices"]) == (4, 2)
-    assert len((tmp_path / "run" / "metrics.csv").read_text().splitlines()) == 5
     assert done.stderr.count("done at iteration 4") == 1
+    assert run(command(FAMILIES[2], pictures, tmp_path / "one", *pixels_only, "--batch", 2)) == 0
+    two, one = (load_checkpoint(tmp_path / name / "ckpt.pt") for name in ("two", "one"))
+    assert (two.iteration, two.options["devices"]) == (4, 2)
+    assert len((tmp_path / "two" / "metrics.csv").read_text().splitlines()) == 5
+    start = load_checkpoint(tmp_path / "two" / "ckpt-000002.pt").networks["generator"]
+    for key, value in two.networks["generator"].items():
+        torch.testing.assert_close(value, one.networks["generator"][key], rtol=1e-3, atol=1e-6)
+    assert any(not torch.equal(value, start[key]) for key, value in two.networks["generator"].items())
+
+
+def test_two_processes_train_against_a_discriminator(pictures, tmp_path):
+    script = str(Path(sys.executable).parent / "vfxgan")
+    more = ("--iterations", 4, "--devices", 2, "--progress", "none")
+    arguments = command(FAMILIES[1], pictures, tmp_path / "run", *more)
+    done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert load_checkpoint(tmp_path / "run" / "ckpt.pt").iteration == 4
