@@ -114,11 +114,30 @@ def bare_srgan(nets: dict[str, nn.Module], batch: dict[str, Tensor], recipe: Rec
 
 
 CASES = [
-    Case("dcgan", {"size": 64, "batch": 32, "channels": (256, 128, 64, 32), "extra_step_every": 0}, bare_dcgan),
-    Case("pix2pix", {"crop": 128, "batch": 4, "depth": 7, "width": 32}, bare_pix2pix),
+    Case(
+        "dcgan",
+        {
+            "size": 64,
+            "batch": 32,
+            "channels": (256, 128, 64, 32),
+            "discriminator_channels": (32, 64, 128, 256),
+            "extra_step_every": 0,
+        },
+        bare_dcgan,
+    ),
+    Case("pix2pix", {"crop": 128, "batch": 4, "depth": 7, "width": 32, "discriminator_width": 32}, bare_pix2pix),
     Case(
         "srgan",
-        {"scale": 2, "crop": 96, "batch": 8, "blocks": 8, "width": 48, "pretrain": 0, "perceptual": "none"},
+        {
+            "scale": 2,
+            "crop": 96,
+            "batch": 8,
+            "blocks": 8,
+            "width": 48,
+            "discriminator_width": 32,
+            "pretrain": 0,
+            "perceptual": "none",
+        },
         bare_srgan,
     ),
 ]
