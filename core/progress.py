@@ -43,7 +43,7 @@ class _Silent:
         pass
 
     def skip(self, count: int) -> None:
-        """So many were done before; they do not count in the rate."""
+        """So many were done before, or if negative are undone; they do not count in the rate."""
 
     def advance(self, **facts: Any) -> None:
         pass

@@ -4,7 +4,7 @@ import hashlib
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from vfxgan.trainer.average import Average
 from vfxgan.trainer.data.loader import Loader, Places, Share, default_workers
 from vfxgan.trainer.data.samples import Samples
 from vfxgan.trainer.guard import LossFailure, LossGuard
-from vfxgan.trainer.keeper import Keeper, read_latest, resolved
+from vfxgan.trainer.keeper import LATEST, Keeper, read_latest, resolved
 from vfxgan.trainer.moments import load_moments
 from vfxgan.trainer.networks.checkpoint import Checkpoint
 from vfxgan.trainer.options import RunOptions
@@ -86,24 +86,18 @@ class Run:
             ) from error
         self.iteration = checkpoint.iteration
 
-    def begin_from(self, checkpoint: Checkpoint, source: str) -> list[str]:
-        """Take the weights of another run for a new one: the averaged generator, and other networks that fit.
+    def begin_from(self, checkpoint: Checkpoint) -> list[str]:
+        """Take the weights of another run for a new one: the averaged generator, which fits, and others that do.
 
         Returns:
             The networks that did not fit and start anew, such as a discriminator with another norm.
-        Raises:
-            ModelError: the generator does not fit.
         """
         fresh = []
         for name in self.nets:
             own = self._bare(name).state_dict()
             weights = checkpoint.average if name == GENERATOR else checkpoint.networks.get(name, {})
-            if {key: value.shape for key, value in own.items()} == {key: v.shape for key, v in weights.items()}:
+            if fits(own, weights):
                 self._bare(name).load_state_dict(weights)
-            elif name == GENERATOR:
-                raise ModelError(
-                    f"--init {source}: its generator does not fit this one; give the options that it was trained with"
-                )
             else:
                 fresh.append(name)
         self.average.network.load_state_dict(checkpoint.average)
@@ -209,13 +203,16 @@ class Run:
         if self.options.on_nan == "stop" or self.rollbacks:
             again = " again after a rollback" if self.rollbacks else ""
             more = "" if self.rollbacks else ", or --on-nan rollback"
-            raise TrainingError(f"{failure}{again}; {remedy}{more}; the last checkpoint is whole") from failure
+            last = self.folder / LATEST
+            left = f"{last} is whole" if last.exists() else "there is no checkpoint yet"
+            raise TrainingError(f"{failure}{again}; {remedy}{more}; {left}") from failure
         checkpoint = read_latest(self.folder)
+        undone = self.iteration - checkpoint.iteration
         self.guard.kept.clear()
         self.restore(checkpoint)
         self.rollbacks = 1
         if reporter is not None:
-            reporter.journal.rewind(self.iteration)
+            reporter.rewind(undone)
             reporter.bar.warn(f"{failure}; rolled back to iteration {self.iteration}, at half the learning rate")
 
     def checkpoint(self) -> Checkpoint:
@@ -252,6 +249,11 @@ class Run:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def fits(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> bool:
+    """Whether two state dicts have the same tensors, by name and shape."""
+    return {key: value.shape for key, value in own.items()} == {key: value.shape for key, value in weights.items()}
 
 
 def _reason(error: Exception) -> str:

@@ -55,6 +55,12 @@ class Reporter:
                 run.recipe.calibrate(run.average.network)
                 self.journal.samples(iteration, run.recipe.sample(run.average.network.eval()))
 
+    def rewind(self, undone: int) -> None:
+        """So many iterations are to be done again."""
+        self.journal.rewind(self.run.iteration)
+        self.bar.skip(-undone)
+        self.since, self.run.trained_s = self.run.iteration, 0.0
+
     def _log(self, scalars: dict[str, Tensor], loader: Loader) -> None:
         """One row, with the pace since the last and the share of that time spent waiting for data."""
         run = self.run

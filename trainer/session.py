@@ -1,10 +1,16 @@
 """From options to a finished run: devices, folder, data, networks, loop."""
 
+import contextlib
+import fcntl
 import json
+import logging
 import os
 import shutil
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import torch
 from lightning_fabric import Fabric
@@ -15,10 +21,10 @@ from vfxgan.errors import ModelError, TargetError, UsageError
 from vfxgan.progress import ProgressStyle, progress, say
 from vfxgan.spec import describe
 from vfxgan.trainer.keeper import LATEST, check_same_run, read_latest, resolved
-from vfxgan.trainer.loop import Run
+from vfxgan.trainer.loop import Run, fits
 from vfxgan.trainer.networks.checkpoint import Checkpoint, load_checkpoint
 from vfxgan.trainer.options import RunOptions
-from vfxgan.trainer.recipes.base import Recipe
+from vfxgan.trainer.recipes.base import GENERATOR, Recipe
 
 
 @dataclass(frozen=True)
@@ -44,36 +50,66 @@ def train_run(
         TargetError: the folder holds a run and --resume was not given, options differ, or it cannot be written.
         ModelError: --resume without a readable checkpoint. DataError, TrainingError, WriteError: as they say.
     """
-    checkpoint = read_latest(folder) if resume else None
-    if checkpoint is not None:
-        check_same_run(folder, checkpoint, options, family)
+    checkpoint = start_of(folder, family, options, resume=resume)
     options = settle(options, checkpoint)
     recipe = recipe_type(options)
+    initial = _initial(options, recipe) if checkpoint is None else None
     fabric = open_fabric(options, recipe)
     is_new = not folder.exists()
-    if fabric.is_global_zero:
-        _claim(folder, recipe, resolved(options, family), resume)
-    try:
-        # the other devices' processes start at launch(), and find the data checked and cached by the first
-        samples = recipe.load_data(folder, style if fabric.is_global_zero else "none")
-    except BaseException:
-        if is_new and fabric.is_global_zero:
-            shutil.rmtree(folder, ignore_errors=True)  # no run came of it
-        raise
-    for note in samples.notes if fabric.is_global_zero else ():
-        say(f"data: {note}")
-    fabric.launch()
-    run = Run(folder, family, recipe, options, fabric)
-    if checkpoint is not None:
-        run.restore(checkpoint)
-        _say_resumed(run, checkpoint, samples.digest)
-    elif options.init is not None:
-        for name in run.begin_from(load_checkpoint(Path(options.init)), options.init):
-            if fabric.is_global_zero:
-                say(f"--init {options.init}: its {name} does not fit and starts anew")
-    bar = progress(style if fabric.is_global_zero else "none", "training", options.iterations)
-    stopped_by = run.train(samples, bar)
-    return Outcome(run.iteration, stopped_by, fabric.is_global_zero)
+    with contextlib.ExitStack() as claim:
+        if fabric.is_global_zero:
+            claim.enter_context(_claimed(folder, recipe, resolved(options, family)))
+        try:
+            # the other devices' processes start at launch(), and find the data checked and cached by the first
+            samples = recipe.load_data(folder, style if fabric.is_global_zero else "none")
+        except BaseException:
+            if is_new and fabric.is_global_zero:
+                shutil.rmtree(folder, ignore_errors=True)  # no run came of it
+            raise
+        for note in samples.notes if fabric.is_global_zero else ():
+            say(f"data: {note}")
+        fabric.launch()
+        run = Run(folder, family, recipe, options, fabric)
+        if checkpoint is not None:
+            run.restore(checkpoint)
+            _say_resumed(run, checkpoint, samples.digest)
+        elif initial is not None:
+            for name in run.begin_from(initial):
+                if fabric.is_global_zero:
+                    say(f"--init {options.init}: its {name} does not fit and starts anew")
+        bar = progress(style if fabric.is_global_zero else "none", "training", options.iterations)
+        stopped_by = run.train(samples, bar)
+        return Outcome(run.iteration, stopped_by, fabric.is_global_zero)
+
+
+def start_of(folder: Path, family: str, options: RunOptions, *, resume: bool) -> Checkpoint | None:
+    """The checkpoint that a run goes on from; None for a new one.
+
+    Raises:
+        TargetError: a run is there and --resume was not given, or the other way round, or options differ.
+        ModelError: the checkpoint cannot be read.
+    """
+    if not resume:
+        if (folder / LATEST).exists():
+            raise TargetError(f"--out {folder} holds a run already; go on with --resume, or choose another folder")
+        return None
+    if not any(folder.glob("ckpt*.pt")):
+        raise TargetError(f"--resume {folder}: no checkpoint there yet; leave out --resume, or check --out")
+    checkpoint = read_latest(folder)
+    check_same_run(folder, checkpoint, options, family)
+    return checkpoint
+
+
+def _initial(options: RunOptions, recipe: Recipe) -> Checkpoint | None:
+    """What `--init` names; looked at before the data, which may take hours to decode."""
+    if options.init is None:
+        return None
+    checkpoint = load_checkpoint(Path(options.init))
+    if not fits(recipe.networks()[GENERATOR].state_dict(), checkpoint.average):
+        raise ModelError(
+            f"--init {options.init}: its generator does not fit this one; give the options that it was trained with"
+        )
+    return checkpoint
 
 
 def settle(options: RunOptions, checkpoint: Checkpoint | None) -> RunOptions:
@@ -85,6 +121,8 @@ def settle(options: RunOptions, checkpoint: Checkpoint | None) -> RunOptions:
     changes: dict[str, object] = {}
     if options.threads is None:
         changes["threads"] = before.get("threads") or max(1, (os.cpu_count() or 1) // options.devices)
+    if options.precision == "16-mixed" and _accelerator(options) == "cpu":
+        raise UsageError("--precision 16-mixed: a GPU's, not the CPU's; use bf16-mixed or 32-true")
     if options.precision == "auto":
         half = _accelerator(options) == "cuda" and torch.cuda.is_bf16_supported()
         changes["precision"] = before.get("precision") or ("bf16-mixed" if half else "32-true")
@@ -109,6 +147,8 @@ def open_fabric(options: RunOptions, recipe: Recipe) -> Fabric:
     accelerator = _accelerator(options)
     if accelerator == "cuda" and options.devices > torch.cuda.device_count():
         raise UsageError(f"--devices {options.devices}: this machine has {torch.cuda.device_count()} GPUs")
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce devices and precision
+    warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
     strategy: str | Strategy = "auto"
     if options.devices > 1 or options.strategy == "ddp":
         # buffers are not broadcast: batch norm and spectral norm change theirs between two passes of one step
@@ -116,15 +156,26 @@ def open_fabric(options: RunOptions, recipe: Recipe) -> Fabric:
     return Fabric(accelerator=accelerator, devices=options.devices, strategy=strategy, precision=options.precision)
 
 
-def _claim(folder: Path, recipe: Recipe, options: dict[str, object], resume: bool) -> None:
-    if not resume and (folder / LATEST).exists():
-        raise TargetError(f"--out {folder} holds a run already; go on with --resume, or choose another folder")
+@contextlib.contextmanager
+def _claimed(folder: Path, recipe: Recipe, options: dict[str, object]) -> Iterator[None]:
+    """Keep other runs out of the folder; the system lets go of the lock when this process dies."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((folder / ".lock").open("w"))
+            _lock(lock, folder)
+            text = json.dumps(options | {"batch": recipe.batch_size}, indent=2) + "\n"
+            (folder / "options.json").write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise TargetError(f"--out {folder}: cannot be written ({error.strerror}); choose another folder") from error
+        yield
+
+
+def _lock(file: IO[str], folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(options | {"batch": recipe.batch_size}, indent=2) + "\n"
-        (folder / "options.json").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise TargetError(f"--out {folder}: cannot be written ({error.strerror}); choose another folder") from error
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TargetError(f"--out {folder}: another process trains there; wait for it, or choose another") from error
 
 
 def _say_resumed(run: Run, checkpoint: Checkpoint, digest: str) -> None:

@@ -66,7 +66,7 @@ def _command(family: str, recipe_type: "type[Recipe]") -> Callable[..., None]:
     def command(out: Path, resume: bool, dry_run: bool, progress: ProgressChoice, **values: Any) -> None:
         options = _checked(recipe_type.options_type, values)
         if dry_run:
-            _describe(recipe_type(options), options, family, out)
+            _describe(recipe_type, options, family, out, resume)
             return
         _train(family, recipe_type, options, out, resume, progress)
 
@@ -109,7 +109,8 @@ def _train(
         from vfxgan.trainer.session import train_run
     outcome: Outcome = train_run(out, family, recipe_type, options, resume=resume, style=style.value)
     if outcome.stopped_by == signal.SIGINT:
-        raise Interrupted(f"interrupted at iteration {outcome.iteration}, saved in {out / LATEST}; go on with --resume")
+        saved = f"interrupted at iteration {outcome.iteration}, saved in {out / LATEST}; go on with --resume"
+        raise Interrupted(saved if outcome.reports else "")
     state = "done" if outcome.stopped_by is None else "stopped (go on with --resume)"
     if outcome.reports:
         say(f"{state} at iteration {outcome.iteration}: {out / LATEST}; next: vfxgan export {out / LATEST}")
@@ -126,16 +127,18 @@ def _checked(options_type: "type[RunOptions]", values: dict[str, Any]) -> "RunOp
         raise UsageError(f"options do not fit: {describe(error)}") from error
 
 
-def _describe(recipe: "Recipe", options: "RunOptions", family: str, out: Path) -> None:
+def _describe(recipe_type: "type[Recipe]", options: "RunOptions", family: str, out: Path, resume: bool) -> None:
     """Print what would be trained, as the lines that options.json would hold, and the networks' sizes."""
     import json
 
     from vfxgan.trainer.data.pictures import list_pictures
     from vfxgan.trainer.keeper import resolved
-    from vfxgan.trainer.session import settle
+    from vfxgan.trainer.session import settle, start_of
 
+    options = settle(options, start_of(out, family, options, resume=resume))
+    recipe = recipe_type(options)
     networks = recipe.networks()
-    print(json.dumps(resolved(settle(options, None), family) | {"batch": recipe.batch_size, "out": str(out)}, indent=2))
+    print(json.dumps(resolved(options, family) | {"batch": recipe.batch_size, "out": str(out)}, indent=2))
     pictures = len(list_pictures(Path(options.data)))
     sizes = ", ".join(f"{name} {sum(p.numel() for p in net.parameters()):,}" for name, net in networks.items())
     print(f"{pictures} pictures; parameters: {sizes}")

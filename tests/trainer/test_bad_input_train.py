@@ -1,5 +1,6 @@
 """Wrong input to `vfxgan train`, in every family: one line with the thing and the remedy, a code, nothing left."""
 
+import fcntl
 import pickle
 import shutil
 from collections.abc import Callable
@@ -185,8 +186,34 @@ def test_an_output_that_cannot_be_a_folder_is_named(refused, data, tmp_path, fam
 
 @by_family
 def test_there_must_be_a_run_to_resume_and_none_may_be_there_otherwise(refused, data, runs, tmp_path, family):
-    refused(command(family, data, tmp_path / "new", "--resume"), 1, "ckpt.pt: no such checkpoint")
+    refused(command(family, data, tmp_path / "new", "--resume"), 2, "new: no checkpoint there yet; leave out --resume")
     refused(command(family, data, runs / family), 2, "holds a run already; go on with --resume")
+    refused(command(family, data, runs / family, "--dry-run"), 2, "holds a run already; go on with --resume")
+
+
+@by_family
+def test_a_folder_in_which_another_process_trains_is_refused(refused, data, runs, tmp_path, family):
+    shutil.copytree(runs / family, tmp_path / "busy")
+    before = (tmp_path / "busy" / "options.json").read_bytes()
+    with (tmp_path / "busy" / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        line = command(family, data, tmp_path / "busy", "--iterations", "2", "--resume")
+        refused(line, 2, f"--out {tmp_path / 'busy'}: another process trains there")
+    assert (tmp_path / "busy" / "options.json").read_bytes() == before
+
+
+@by_family
+def test_an_init_that_does_not_fit_is_said_before_the_data_are_decoded(refused, data, runs, tmp_path, family):
+    wide = ("--channels", "16,8") if family == "dcgan" else ("--width", "8")
+    line = command(family, data, tmp_path / "new", *wide, "--init", runs / family / "ckpt.pt")
+    refused([*line, "--progress", "bar"], 1, "its generator does not fit this one")
+    line = command(family, data, tmp_path / "new", "--init", tmp_path / "lost.pt")
+    refused([*line, "--progress", "bar"], 1, "lost.pt: no such checkpoint")
+
+
+def test_half_precision_of_a_gpu_is_refused_on_the_cpu(refused, data, tmp_path):
+    line = command("dcgan", data, tmp_path / "new", "--precision", "16-mixed")
+    refused(line, 2, "--precision 16-mixed", "use bf16-mixed or 32-true")
 
 
 @pytest.mark.parametrize(("of", "family"), [(a, b) for a in FAMILIES for b in FAMILIES if a != b])
