@@ -18,6 +18,7 @@ from vfxgan.trainer.networks.dcgan import (
 )
 from vfxgan.trainer.networks.folding import Fold
 
+NEARLY_EMPTY = -2.0  # before the tanh: a picture that has learned nothing is dark, like the surroundings of elements
 SMALLEST_PX = 16  # where growing starts: below it an element is a blot, and iterations there teach nothing
 
 
@@ -91,6 +92,12 @@ class ProgressiveGenerator(nn.Module):
         # what the last forward pass in training worked on; a checkpoint of the averaged network knows its stage by it
         self.register_buffer("reached", torch.tensor([float(self.side), alpha]))
         self.apply(initialise)
+        for head in self.to_picture.values():
+            assert isinstance(head, nn.Conv2d)
+            # weights of 0.02 on a few inputs would take a stage's iterations to leave mid-grey: Adam moves each by its
+            # rate at most. Features come with unit variance, so this is unit variance again, around nearly empty.
+            nn.init.normal_(head.weight, 0.0, head.in_channels**-0.5)
+            nn.init.constant_(head.bias, NEARLY_EMPTY)  # type: ignore[arg-type]
 
     def forward(self, latent: Tensor, side: int | None = None, alpha: float | None = None) -> Tensor:
         """[N, latent_entries] to [N, channels_out, side, side] in −1…1."""

@@ -53,6 +53,9 @@ class ProgressiveDiscriminator(Discriminator):
         )
         self.judge = nn.Conv2d(widths[-1] + minibatch_std, 1, base)
         self.apply(initialise)
+        for entrance in self.from_picture.values():
+            assert isinstance(entrance, nn.Conv2d)
+            nn.init.kaiming_normal_(entrance.weight, a=0.2)  # 0.02 on a pixel's few values would all but silence it
         if norm == "spectral":
             normalise_spectra(self)
 
