@@ -1,6 +1,7 @@
 """Progress as a person, a program or a farm reads it. Logs and messages go to stderr, machine lines to stdout."""
 
 import json
+import math
 import sys
 import time
 from types import TracebackType
@@ -19,14 +20,18 @@ class Progress(Protocol):
     def warn(self, message: str) -> None: ...
 
 
-def progress(style: ProgressStyle, label: str, total: int) -> Progress:
-    """Pick by name. `bar` on a stderr that is no terminal prints a line every ten seconds instead."""
+def progress(style: ProgressStyle, label: str, total: int, every_s: float = 0.0) -> Progress:
+    """Pick by name. `bar` on a stderr that is no terminal prints a line every ten seconds instead.
+
+    Args:
+        every_s: machine lines are at least so far apart, but for the first and the last; 0: one for each step.
+    """
     if style == "bar":
         return _Bar(label, total) if sys.stderr.isatty() else _Lines(label, total)
     if style == "json":
-        return _Json(label, total)
+        return _Json(label, total, every_s)
     if style == "openjd":
-        return _OpenJd(label, total)
+        return _OpenJd(label, total, every_s)
     return _Silent()
 
 
@@ -53,8 +58,9 @@ class _Silent:
 
 
 class _Counted(_Silent):
-    def __init__(self, label: str, total: int) -> None:
+    def __init__(self, label: str, total: int, every_s: float = 0.0) -> None:
         self.label, self.total, self.done, self.skipped = label, total, 0, 0
+        self.every_s, self.told = every_s, -math.inf
         self.started = time.monotonic()
 
     def skip(self, count: int) -> None:
@@ -63,7 +69,10 @@ class _Counted(_Silent):
 
     def advance(self, **facts: Any) -> None:
         self.done += 1
-        self.shown(facts)
+        now = time.monotonic()
+        if self.done == self.total or now - self.told >= self.every_s:
+            self.told = now
+            self.shown(facts)
 
     def shown(self, facts: dict[str, Any]) -> None:
         """One more is done; say so in this style."""

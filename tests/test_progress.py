@@ -35,6 +35,16 @@ def test_openjd_lines_are_those_of_the_worker(capfd):
     assert lines[2] == "openjd_progress: 100.0"
 
 
+@pytest.mark.parametrize("style", ["json", "openjd"])
+def test_of_many_small_steps_a_line_a_second_is_told_and_the_last(capfd, style):
+    with progress(style, "training", 1000, every_s=1) as bar:
+        for _ in range(1000):
+            bar.advance()
+    told = [line for line in capfd.readouterr().out.splitlines() if "progress" in line]
+    assert 2 <= len(told) < 100
+    assert "1000" in told[-1] or told[-1].endswith(" 100.0")
+
+
 def test_what_was_done_before_does_not_count_in_the_rate(capfd):
     with progress("json", "training", 1_000_000) as bar:
         bar.skip(999_998)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from vfxgan.images import Picture, write_picture
 
 WINDOW = 40  # log entries over which a mean is called lasting
+FEW = 10  # points of a curve that are marked; one alone would show nothing
 METRICS, VALIDATION = "metrics.csv", "validation.csv"
 
 
@@ -124,8 +125,10 @@ class Journal:
         figure, axes = plt.subplots(rows, columns, figsize=(5 * columns, 2.6 * rows), layout="constrained")
         flat = np.atleast_1d(np.asarray(axes, object)).ravel()
         for panel, (table, name) in zip(flat, panels, strict=False):
-            panel.plot(*table.curve(name), linewidth=0.8)
+            iterations, values = table.curve(name)
+            panel.plot(iterations, values, linewidth=0.8, marker="." if len(values) < FEW else None)
             panel.set(title=name, xlabel="iteration")
+            panel.ticklabel_format(useOffset=False)
         for panel in flat[len(panels) :]:
             panel.set_axis_off()
         figure.savefig(self.folder / "loss.png", dpi=100, metadata={"Software": None})

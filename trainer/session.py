@@ -77,7 +77,7 @@ def train_run(
             for name in run.begin_from(initial):
                 if fabric.is_global_zero:
                     say(f"--init {options.init}: its {name} does not fit and starts anew")
-        bar = progress(style if fabric.is_global_zero else "none", "training", options.iterations)
+        bar = progress(style if fabric.is_global_zero else "none", "training", options.iterations, every_s=1)
         stopped_by = run.train(samples, bar)
         return Outcome(run.iteration, stopped_by, fabric.is_global_zero)
 

@@ -86,7 +86,7 @@ def run(arguments: list[str]) -> int:
 
 def _usage_line(message: str, arguments: list[str]) -> str:
     """A `#` that starts a word is a comment to a shell, so an unquoted pattern arrives as nothing at all."""
-    line = " ".join(message.split())
+    line = " ".join(message.replace("Value error, ", "").split())
     if arguments and arguments[-1] in ("--out", "--in"):
         return (
             f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."

@@ -119,6 +119,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(checkpoint, capfd):
         (None, "no such checkpoint"),
         (b"", "not a PyTorch checkpoint, or cut short"),
         (b"hello", "not a PyTorch checkpoint, or cut short"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a PyTorch checkpoint, or cut short"),
         ("half", "not a PyTorch checkpoint, or cut short"),
         ("foreign", "not a vfxgan checkpoint (it holds: main.0.weight"),
         ("newer", "made by a newer vfxgan (spec version 99"),

@@ -133,7 +133,12 @@ def test_folders_that_hold_no_pictures_are_named(refused, data, tmp_path, family
     refused(command(family, empty, new, *target), 1, f"--data {empty}: holds no picture (.exr, .png,")
     (empty / "notes.txt").write_text("no picture")
     refused(command(family, empty, new, *target), 1, f"--data {empty}: holds no picture (.exr, .png,")
-    refused(command(family, data / "000.exr", new, *target), 1, "000.exr: no such folder")
+    refused(command(family, data / "000.exr", new, *target), 1, f"000.exr: a file, not a folder; give {data}")
+
+
+def test_a_wrong_path_is_said_before_weights_are_looked_for(refused, tmp_path):
+    line = command("srgan", tmp_path / "lost", tmp_path / "new", "--perceptual", "vgg19", "--vgg", tmp_path / "no.pth")
+    refused(line, 1, f"--data {tmp_path / 'lost'}: no such folder")
 
 
 @by_family

@@ -315,6 +315,7 @@ def hostile(path):
 
 
 BAD = [
+    ("folder", "{ckpt}: is a folder, not a checkpoint; give {ckpt}/ckpt.pt", 1),
     ("missing", "{ckpt}: no such checkpoint; give the .pt that vfxgan train wrote", 1),
     ("foreign", "{ckpt}: not a vfxgan checkpoint (it holds: weight …); train one with: vfxgan train", 1),
     ("cut", "{ckpt}: not a PyTorch checkpoint, or cut short; get the file again", 1),
@@ -326,7 +327,9 @@ BAD = [
 @pytest.mark.parametrize(("case", "line", "code"), BAD, ids=[case for case, _, _ in BAD])
 def test_a_checkpoint_that_cannot_be_used_is_one_line(tmp_path, cli, case, line, code):
     data, ckpt = pictures(tmp_path / "photos", 2), tmp_path / "ckpt.pt"
-    if case == "foreign":
+    if case == "folder":
+        ckpt.mkdir()
+    elif case == "foreign":
         torch.save({"weight": torch.zeros(1)}, ckpt)
     elif case == "cut":
         ckpt.write_bytes(checkpoint(tmp_path / "whole.pt", UPSCALER).read_bytes()[:2000])

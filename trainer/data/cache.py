@@ -115,7 +115,10 @@ def hold_out(cache: Cache, count: int, folder: str) -> tuple[tuple[int, ...], tu
         DataError: nothing would be left to train on.
     """
     if count >= len(cache):
-        raise DataError(f"--data {folder}: {len(cache)} usable pictures, of which {count} are to be held out; add more")
+        raise DataError(
+            f"--data {folder}: {len(cache)} usable pictures, of which {count} are to be held out; add more, or lower "
+            "--held-out"
+        )
     order = sorted(range(len(cache)), key=lambda index: _rank(cache.entries[index].name))
     return tuple(sorted(order[count:])), tuple(order[:count])
 

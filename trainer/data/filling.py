@@ -145,7 +145,7 @@ class Filling:
         kept = []
         self.file = os.open(part, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o666)
         try:
-            with progress(self.goal.style, "decoding pictures", len(self.items)) as bar:
+            with progress(self.goal.style, "decoding pictures", len(self.items), every_s=1) as bar:
                 # closing: no thread may write any more once the file is closed and its number is another file's
                 with contextlib.closing(in_parallel(self._one, range(len(self.items)), self._threads())) as results:
                     for told, item, entry in zip(results, self.items, self.entries, strict=True):

@@ -101,5 +101,5 @@ def split_halves(files: Sequence[Surveyed], folder: Path) -> list[Pair]:
     headers = [file.header for file in files if file.header is not None]
     odd = [f"{header.path.name} ({header.width}×{header.height})" for header in headers if header.width % 2]
     if odd:
-        raise DataError(f"--data {folder}: {len(odd)} side-by-side pictures are of odd width: {listed(odd)}")
+        raise DataError(f"--data {folder}: {len(odd)} side-by-side pictures are of odd width: {listed(odd)}; trim them")
     return [Pair(h.path.name, (h.path,), h.height, h.width // 2, (h.grey, h.grey)) for h in headers]

@@ -35,7 +35,7 @@ class Surveyed:
 
 def survey(paths: Sequence[Path], style: ProgressStyle) -> list[Surveyed]:
     """Headers and SHA-256 of files, in order; one that cannot be read is marked, not raised."""
-    with progress(style, "looking through pictures", len(paths)) as bar:
+    with progress(style, "looking through pictures", len(paths), every_s=1) as bar:
         results = []
         for result in in_parallel(_look, paths):
             results.append(result)

@@ -133,6 +133,6 @@ class Subject:
             twice = f"{sides} × " if sides > 1 else ""
             raise UsageError(
                 f"--data {self.request.data} holds {available} usable {name}, {twice}--count {wanted} are needed; "
-                "give more, or a smaller --count"
+                f"give more{', or a smaller --count' if wanted > least else ''}"
             )
         return wanted

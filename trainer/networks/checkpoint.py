@@ -96,6 +96,8 @@ def load_tensors(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: missing, too large, damaged, or it would have to run code.
     """
+    if path.is_dir():
+        raise ModelError(f"{path}: is a folder, not a checkpoint; give {path / 'ckpt.pt'}")
     if not path.is_file():
         raise ModelError(f"{path}: no such checkpoint; give the .pt that vfxgan train wrote")
     if path.stat().st_size > MAX_CHECKPOINT_MIB << 20:
@@ -105,7 +107,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
             warnings.simplefilter("ignore")  # about pickles of other kinds, which are refused below
             body = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
+        if _may_be_pickle(path) and any(word in str(error).lower() for word in ("weights_only", "unsupported")):
             raise ModelError(
                 f"{path}: this pickle would run code when loaded, so it was not loaded; ask for a plain state_dict "
                 "or .safetensors"
@@ -116,3 +118,9 @@ def load_tensors(path: Path) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ModelError(f"{path}: holds a {type(body).__name__}, not a checkpoint; give the .pt of vfxgan train")
     return body
+
+
+def _may_be_pickle(path: Path) -> bool:
+    """PyTorch's zip, or the pickle that it wrote before; any other file only looks like code to the reader."""
+    with path.open("rb") as file:
+        return file.read(2) in (b"PK", *(bytes((0x80, protocol)) for protocol in range(2, 6)))

@@ -141,7 +141,7 @@ class DcganOptions(RunOptions):
 
 
 class DcganRecipe(Recipe):
-    """Radford et al. 2015 (arXiv:1511.06434), trained as in Marchesi 2017 (arXiv:1706.00082)."""
+    """DCGAN: latents to elements. After Radford et al. 2015 (arXiv:1511.06434) and Marchesi 2017 (arXiv:1706.00082)."""
 
     options_type = DcganOptions
     best: ClassVar[tuple[str, Literal["min", "max"]] | None] = ("val/swd", "min")

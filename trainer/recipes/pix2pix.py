@@ -185,7 +185,7 @@ class Pix2PixRecipe(Recipe):
         if problems:
             raise DataError(
                 f"--data {self.options.data}: pictures of {width}×{height} do not fit ({'; '.join(problems)}); "
-                "give --crop"
+                f"give --crop{' or a lower --depth' if self.options.generator == 'unet' else ''}"
             )
 
     def networks(self) -> dict[str, nn.Module]:

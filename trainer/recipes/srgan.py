@@ -16,6 +16,7 @@ from vfxgan.progress import ProgressStyle
 from vfxgan.spec import Argument, Encoding, ImageInput, ModelSpec, Provenance
 from vfxgan.trainer.data.augment import Augment
 from vfxgan.trainer.data.degraded import DegradedSamples, open_degraded
+from vfxgan.trainer.data.pictures import list_pictures
 from vfxgan.trainer.data.samples import Sample, Samples
 from vfxgan.trainer.data.store import Store
 from vfxgan.trainer.losses import discriminator_loss, generator_loss, relativistic_loss
@@ -121,6 +122,7 @@ class SrganRecipe(Recipe):
 
     def load_data(self, folder: Path, style: ProgressStyle) -> Samples:
         o = self.options
+        list_pictures(Path(o.data))  # a wrong path is said before half a gigabyte is downloaded
         if o.pretrain < o.iterations and o.perceptual == "vgg19" and o.perceptual_weight:
             self.perceptual = load_perceptual(Path(o.vgg) if o.vgg else None)
         self.samples = open_degraded(

@@ -98,7 +98,7 @@ def test_the_halves_of_one_picture_are_a_pair(tmp_path, store, save):
 def test_side_by_side_pictures_of_odd_width_are_listed(tmp_path, store, save):
     for name, width in (("a.png", 40), ("b.png", 41), ("c.png", 43)):
         save(tmp_path / "ab" / name, coded((20, width), 0))
-    with pytest.raises(DataError, match=r"2 side-by-side .* of odd width: b\.png \(41×20\), c\.png \(43×20\)"):
+    with pytest.raises(DataError, match=r"2 side-by-side .* of odd width: b\.png \(41×20\), c\.png \(43×20\); trim"):
         open_set((tmp_path / "ab", None), store)
 
 
