@@ -158,14 +158,15 @@ def open_fabric(options: RunOptions, recipe: Recipe) -> Fabric:
 
 @contextlib.contextmanager
 def _claimed(folder: Path, recipe: Recipe, options: dict[str, object]) -> Iterator[None]:
-    """Keep other runs out of the folder; the system lets go of the lock when this process dies."""
+    """Write options.json and, by a lock on it, keep other runs out; the system lets go when this process dies."""
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context((folder / ".lock").open("w"))
-            _lock(lock, folder)
-            text = json.dumps(options | {"batch": recipe.batch_size}, indent=2) + "\n"
-            (folder / "options.json").write_text(text, encoding="utf-8")
+            file = stack.enter_context((folder / "options.json").open("a", encoding="utf-8"))
+            _lock(file, folder)
+            file.truncate(0)
+            file.write(json.dumps(options | {"batch": recipe.batch_size}, indent=2) + "\n")
+            file.flush()
         except OSError as error:
             raise TargetError(f"--out {folder}: cannot be written ({error.strerror}); choose another folder") from error
         yield

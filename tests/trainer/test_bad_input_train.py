@@ -200,7 +200,7 @@ def test_there_must_be_a_run_to_resume_and_none_may_be_there_otherwise(refused, 
 def test_a_folder_in_which_another_process_trains_is_refused(refused, data, runs, tmp_path, family):
     shutil.copytree(runs / family, tmp_path / "busy")
     before = (tmp_path / "busy" / "options.json").read_bytes()
-    with (tmp_path / "busy" / ".lock").open("w") as held:
+    with (tmp_path / "busy" / "options.json").open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         line = command(family, data, tmp_path / "busy", "--iterations", "2", "--resume")
         refused(line, 2, f"--out {tmp_path / 'busy'}: another process trains there")
