@@ -2,9 +2,9 @@
 
 The bare loop has its batch in memory, draws its latents, steps both networks, and does nothing else: no data to load,
 no averaged weights, no log, no checks. Ours is `vfxgan train` as a user runs it, timed from one iteration to the next,
-data from a worker process. Rounds of both alternate, so that a noisy machine is noisy to both.
+data from a worker process. Both take turns, iteration by iteration, so that a noisy machine is noisy to both.
 
-python benchmarks/train_step.py [--families dcgan,pix2pix,srgan] [--rounds 5] [--accelerator cuda] [--json FILE]
+python benchmarks/train_step.py [--families dcgan,pix2pix,srgan] [--iterations 30] [--accelerator cuda] [--json FILE]
 """
 
 import argparse
@@ -31,7 +31,7 @@ from vfxgan.trainer.recipes import RECIPES
 from vfxgan.trainer.recipes.base import GENERATOR, Recipe
 from vfxgan.trainer.session import open_fabric, settle
 
-WARM, TIMED = 5, 15
+WARM = 5
 Iteration = Callable[[], None]
 
 
@@ -143,13 +143,18 @@ CASES = [
 ]
 
 
-class Clock:
-    """Stands in for the progress bar, and notes when each iteration was done."""
+class Pairing:
+    """Stands in for the progress bar: after each iteration of ours, one of each bare loop, all timed.
 
-    def __init__(self) -> None:
-        self.ticks: list[float] = []
+    What slows the machine for a second slows them all.
+    """
 
-    def __enter__(self) -> "Clock":
+    def __init__(self, bare: dict[str, Iteration]) -> None:
+        self.bare = bare
+        self.times: dict[str, list[float]] = {"ours": [], **{name: [] for name in bare}}
+        self.started: float | None = None
+
+    def __enter__(self) -> "Pairing":
         return self
 
     def __exit__(self, *reason: Any) -> None: ...
@@ -159,21 +164,29 @@ class Clock:
     def warn(self, message: str) -> None: ...
 
     def advance(self, **facts: Any) -> None:
-        self.ticks.append(time.perf_counter())
+        now = settled()
+        if self.started is not None:
+            self.times["ours"].append(now - self.started)
+            for name, iterate in self.bare.items():
+                start = settled()
+                iterate()
+                self.times[name].append(settled() - start)
+        self.started = settled()
 
-    def tick(self) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        self.ticks.append(time.perf_counter())
-
-    @property
-    def iteration_s(self) -> float:
-        steps = [after - before for before, after in zip(self.ticks[WARM:], self.ticks[WARM + 1 :], strict=False)]
-        return statistics.median(steps)
+    def warmed(self, name: str) -> list[float]:
+        return self.times[name][WARM:]
 
 
-def measure(case: Case, data: Path, scratch: Path, rounds: int, accelerator: str) -> dict[str, Any]:
-    own = {"data": str(data), "iterations": WARM + TIMED + 1, "validate_every": 0, "accelerator": accelerator}
+def settled() -> float:
+    """The time when the device has done all it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def measure(case: Case, data: Path, scratch: Path, iterations: int, accelerator: str) -> dict[str, Any]:
+    total = WARM + iterations + 2  # the first has no start, the last is followed by the last entries of the log
+    own = {"data": str(data), "iterations": total, "validate_every": 0, "accelerator": accelerator}
     own |= {"target": str(data)} if case.family == "pix2pix" else {}
     recipe_type = RECIPES[case.family]
     options = settle(recipe_type.options_type(**own, **case.options), None)
@@ -181,45 +194,44 @@ def measure(case: Case, data: Path, scratch: Path, rounds: int, accelerator: str
     samples = recipe.load_data(scratch / case.family, "none")
     fabric = open_fabric(options, recipe)
     batch = next(iter(Loader(samples, Places(0, 1, Share(recipe.batch_size)), 0, fabric.device)))
-    found: dict[str, list[float]] = {"ours": [], "bare": [], "bare_contiguous": [], "bare_bf16": []}
-    for number in range(rounds):
-        folder = scratch / f"{case.family}-{number}"
-        folder.mkdir(parents=True)
-        clock = Clock()
-        Run(folder, case.family, recipe, options, fabric).train(samples, clock)
-        found["ours"].append(clock.iteration_s)
-        for name, layout, half in (
-            ("bare", torch.channels_last, options.precision == "bf16-mixed"),
-            ("bare_contiguous", torch.contiguous_format, options.precision == "bf16-mixed"),
-            ("bare_bf16", torch.channels_last, True),
-        ):
-            found[name].append(time_bare(case, recipe, batch, fabric.device, layout, half))
-    medians = {f"{name}_ms": round(1000 * statistics.median(times), 1) for name, times in found.items()}
-    ratios = [round(ours / bare, 3) for ours, bare in zip(found["ours"], found["bare"], strict=True)]
+    half = options.precision == "bf16-mixed"
+    pairing = Pairing(
+        {
+            "bare": bare_loop(case, recipe, batch, fabric.device, torch.channels_last, half),
+            "bare_contiguous": bare_loop(case, recipe, batch, fabric.device, torch.contiguous_format, half),
+            "bare_bf16": bare_loop(case, recipe, batch, fabric.device, torch.channels_last, True),
+        }
+    )
+    folder = scratch / f"{case.family}-run"
+    folder.mkdir(parents=True)
+    Run(folder, case.family, recipe, options, fabric).train(samples, pairing)
+    ratios = sorted(ours / bare for ours, bare in zip(pairing.warmed("ours"), pairing.warmed("bare"), strict=True))
+    medians = {f"{name}_ms": round(1000 * statistics.median(pairing.warmed(name)), 1) for name in pairing.times}
+    quartiles = [round(ratios[len(ratios) // 4], 3), round(ratios[3 * len(ratios) // 4], 3)]
     facts = {"family": case.family, "options": case.options, "precision": options.precision}
-    return {**facts, **medians, "ratio": statistics.median(ratios), "ratios": ratios}
+    return {**facts, **medians, "ratio": round(statistics.median(ratios), 3), "ratio_quartiles": quartiles}
 
 
-def time_bare(
+def bare_loop(
     case: Case, recipe: Recipe, batch: dict[str, Tensor], device: torch.device, layout: torch.memory_format, half: bool
-) -> float:
+) -> Iteration:
     nets = {
         name: net.to(device).to(memory_format=layout)  # type: ignore[call-overload]
         for name, net in recipe.networks().items()
     }
-    placed = {name: tensor.contiguous(memory_format=layout) for name, tensor in batch.items()}
-    iterate, clock = case.bare(nets, placed, recipe), Clock()
-    for _ in range(WARM + TIMED + 1):
+    iterate = case.bare(nets, {name: tensor.contiguous(memory_format=layout) for name, tensor in batch.items()}, recipe)
+
+    def in_precision() -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             iterate()
-        clock.tick()
-    return clock.iteration_s
+
+    return in_precision
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--families", default="dcgan,pix2pix,srgan")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--iterations", type=int, default=30)
     parser.add_argument("--accelerator", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -229,10 +241,11 @@ def main() -> None:
         data = Path(name) / "elements"
         write_dataset(DatasetJob("elements", data, 64, 128, 1), progress("none", "", 64))
         for case in (case for case in CASES if case.family in arguments.families.split(",")):
-            found = measure(case, data, Path(name), arguments.rounds, arguments.accelerator)
+            found = measure(case, data, Path(name), arguments.iterations, arguments.accelerator)
             facts["families"].append(found)
             print(
-                f"{case.family}: ours {found['ours_ms']} ms, bare {found['bare_ms']} ms, ratio {found['ratio']}; "
+                f"{case.family}: ours {found['ours_ms']} ms, bare {found['bare_ms']} ms, "
+                f"ratio {found['ratio']} (quartiles {found['ratio_quartiles'][0]}, {found['ratio_quartiles'][1]}); "
                 f"bare without channels_last {found['bare_contiguous_ms']} ms, in bf16 {found['bare_bf16_ms']} ms",
                 flush=True,
             )

@@ -32,10 +32,12 @@ class Outcome:
     """How a run ended.
 
     Attributes:
+        began: the iteration it went on from.
         stopped_by: the signal, None when it ran to its end.
         reports: whether this process is the one that speaks for all devices.
     """
 
+    began: int
     iteration: int
     stopped_by: int | None
     reports: bool
@@ -78,8 +80,9 @@ def train_run(
                 if fabric.is_global_zero:
                     say(f"--init {options.init}: its {name} does not fit and starts anew")
         bar = progress(style if fabric.is_global_zero else "none", "training", options.iterations, every_s=1)
+        began = run.iteration
         stopped_by = run.train(samples, bar)
-        return Outcome(run.iteration, stopped_by, fabric.is_global_zero)
+        return Outcome(began, run.iteration, stopped_by, fabric.is_global_zero)
 
 
 def start_of(folder: Path, family: str, options: RunOptions, *, resume: bool) -> Checkpoint | None:

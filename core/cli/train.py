@@ -1,6 +1,7 @@
 """`vfxgan train`: one command a family of models, its options read off the family's own model of them."""
 
 import inspect
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 Out = Annotated[Path, typer.Option(help="Folder of the run.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint.")]
+AutoResume = Annotated[
+    bool, typer.Option("--auto-resume", help="Go on where there is a checkpoint, else begin: for farm retries.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved options and sizes, train nothing.")]
 Style = Annotated[ProgressChoice, typer.Option(help="How to report.")]
 
@@ -63,8 +67,11 @@ app.callback()(_group)
 
 
 def _command(family: str, recipe_type: "type[Recipe]") -> Callable[..., None]:
-    def command(out: Path, resume: bool, dry_run: bool, progress: ProgressChoice, **values: Any) -> None:
+    def command(
+        out: Path, resume: bool, auto_resume: bool, dry_run: bool, progress: ProgressChoice, **values: Any
+    ) -> None:
         options = _checked(recipe_type.options_type, values)
+        resume = resume or (auto_resume and any(out.glob("ckpt*.pt")))
         if dry_run:
             _describe(recipe_type, options, family, out, resume)
             return
@@ -73,6 +80,7 @@ def _command(family: str, recipe_type: "type[Recipe]") -> Callable[..., None]:
     own = [_parameter("out", Out), *map(_option, *zip(*recipe_type.options_type.model_fields.items(), strict=True))]
     shared = [
         _parameter("resume", Resume, False),
+        _parameter("auto_resume", AutoResume, False),
         _parameter("dry_run", DryRun, False),
         _parameter("progress", Style, ProgressChoice.bar),
     ]
@@ -112,6 +120,8 @@ def _train(
         saved = f"interrupted at iteration {outcome.iteration}, saved in {out / LATEST}; go on with --resume"
         raise Interrupted(saved if outcome.reports else "")
     state = "done" if outcome.stopped_by is None else "stopped (go on with --resume)"
+    if outcome.began == outcome.iteration and outcome.stopped_by is None:
+        state = f"nothing to do, --iterations {options.iterations} is reached:"
     if outcome.reports:
         say(f"{state} at iteration {outcome.iteration}: {out / LATEST}; next: vfxgan export {out / LATEST}")
 
@@ -124,7 +134,10 @@ def _checked(options_type: "type[RunOptions]", values: dict[str, Any]) -> "RunOp
     try:
         return options_type(**values)
     except ValidationError as error:
-        raise UsageError(f"options do not fit: {describe(error)}") from error
+        said = describe(error)
+        for name in options_type.model_fields:
+            said = re.sub(rf"(^|; ){name}: ", rf"\1--{name.replace('_', '-')}: ", said)
+        raise UsageError(f"options do not fit: {said}") from error
 
 
 def _describe(recipe_type: "type[Recipe]", options: "RunOptions", family: str, out: Path, resume: bool) -> None:

@@ -272,3 +272,13 @@ def test_two_processes_train_against_a_discriminator(pictures, tmp_path):
     done = subprocess.run([script, *arguments], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert load_checkpoint(tmp_path / "run" / "ckpt.pt").iteration == 4
+
+
+def test_a_farm_has_one_command_for_the_first_try_and_for_each_retry(pictures, tmp_path, capfd):
+    arguments = command(FAMILIES[0], pictures, tmp_path / "run", "--auto-resume", "--progress", "none")
+    assert run([*arguments, "--iterations", "2"]) == 0
+    assert run([*arguments, "--iterations", "3"]) == 0
+    assert "resumed" in capfd.readouterr().err
+    assert run([*arguments, "--iterations", "3"]) == 0
+    assert "nothing to do, --iterations 3 is reached" in capfd.readouterr().err
+    assert load_checkpoint(tmp_path / "run" / "ckpt.pt").iteration == 3

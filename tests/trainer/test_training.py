@@ -123,7 +123,7 @@ def test_an_empty_folder_and_a_missing_one_are_named(tmp_path, capfd):
     assert train(tmp_path / "empty", tmp_path / "run") == 1
     assert "empty: holds no picture" in capfd.readouterr().err
     assert train(tmp_path / "none", tmp_path / "run") == 1
-    assert "none: no such folder; make one with: vfxgan dataset elements" in capfd.readouterr().err
+    assert "none: no such folder; check the path, or make one with: vfxgan dataset elements" in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
 
 

@@ -25,7 +25,11 @@ def list_pictures(folder: Path, option: str = "--data") -> list[Path]:
     if folder.is_file():
         raise DataError(f"{option} {folder}: a file, not a folder; give {folder.parent}")
     if not folder.is_dir():
-        remedy = f"make one with: vfxgan dataset elements --out {folder}" if option == "--data" else "check the path"
+        remedy = (
+            f"check the path, or make one with: vfxgan dataset elements --out {folder}"
+            if option == "--data"
+            else "check the path"
+        )
         raise DataError(f"{option} {folder}: no such folder; {remedy}")
     paths = sorted(
         path
