@@ -99,14 +99,17 @@ def bare_srgan(nets: dict[str, nn.Module], batch: dict[str, Tensor], recipe: Rec
     of_generator, of_judge = adam(generator), adam(judge)
     low, high = batch["low"], batch["high"]
 
+    def relative(higher: Tensor, lower: Tensor) -> Tensor:
+        return (F.softplus(lower.mean() - higher).mean() + F.softplus(lower - higher.mean()).mean()) / 2
+
     def iterate() -> None:
         fake = generator(low)
         of_judge.zero_grad(set_to_none=True)
-        (F.softplus(judge(fake.detach())).mean() + F.softplus(-judge(high)).mean()).backward()
+        relative(judge(high), judge(fake.detach())).backward()
         of_judge.step()
         judge.requires_grad_(False)
         of_generator.zero_grad(set_to_none=True)
-        (F.l1_loss(fake, high) + 1e-3 * F.softplus(-judge(fake)).mean()).backward()
+        (F.l1_loss(fake, high) + 5e-3 * relative(judge(fake), judge(high))).backward()
         of_generator.step()
         judge.requires_grad_(True)
 
