@@ -107,7 +107,7 @@ def test_an_empty_and_a_missing_folder_are_named(tmp_path, store):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: holds no picture \(\.exr, "):
         open_set(tmp_path / "empty", store)
-    with pytest.raises(DataError, match=r"--data .*none: no such folder; make one with"):
+    with pytest.raises(DataError, match=r"--data .*none: no such folder; check the path, or make one with"):
         open_set(tmp_path / "none", store)
 
 
