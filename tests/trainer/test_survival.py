@@ -282,3 +282,17 @@ def test_a_farm_has_one_command_for_the_first_try_and_for_each_retry(pictures, t
     assert run([*arguments, "--iterations", "3"]) == 0
     assert "nothing to do, --iterations 3 is reached" in capfd.readouterr().err
     assert load_checkpoint(tmp_path / "run" / "ckpt.pt").iteration == 3
+
+
+AUGMENTED = ("--turns", "--zoom", "1.3", "--exposure-stops", "1", "--colour", "0.2")
+
+
+@by_family
+def test_each_kind_of_augmentation_changes_what_is_learned(family, pictures, tmp_path):
+    more = ("--iterations", 2, "--no-turns", "--progress", "none")
+    assert run(command(family, pictures, tmp_path / "plain", *more)) == 0
+    plain = load_checkpoint(tmp_path / "plain" / "ckpt.pt").networks["generator"]
+    for number, options in enumerate((AUGMENTED[:1], AUGMENTED[1:3], AUGMENTED[3:5], AUGMENTED[5:])):
+        assert run(command(family, pictures, tmp_path / str(number), *more, *options)) == 0
+        varied = load_checkpoint(tmp_path / str(number) / "ckpt.pt").networks["generator"]
+        assert any(not torch.equal(value, varied[key]) for key, value in plain.items()), options

@@ -1,5 +1,6 @@
 """The DCGAN discriminator, with spectral norm and minibatch deviation as options against collapse."""
 
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -13,15 +14,15 @@ from vfxgan.trainer.networks.dcgan import base_and_stages, initialise, paper_cha
 DiscriminatorNorm = Literal["batch", "spectral", "none"]
 
 
-class Discriminator(nn.Module):
+class Discriminator(nn.Module, ABC):
     """What both discriminators share: the R1 penalty is measured within the forward pass.
 
     There it runs in the precision of the pass, and Fabric, which guards what comes out of a network, lets it.
     """
 
+    @abstractmethod
     def logits(self, picture: Tensor, alpha: float) -> Tensor:
         """[N, C, S, S] to [N]."""
-        raise NotImplementedError
 
     def forward(self, picture: Tensor, alpha: float = 1.0, penalised: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """[N, channels_in, S, S] in −1…1 to logits [N]; with `penalised` to these and `r1_penalty`, a scalar."""

@@ -57,6 +57,10 @@ class DcganOptions(RunOptions):
         default=0.01, ge=0, le=0.25, description="Encoded haze up to here becomes exactly 0 in rendered frames."
     )
     flip: bool = Field(default=True, description="Mirror half of the pictures.")
+    turns: bool = Field(default=False, description="Turn pictures by quarters.")
+    zoom: float = Field(default=1.0, ge=1, le=4, description="Enlarge pictures at random up to this.")
+    exposure_stops: float = Field(default=0.0, ge=0, le=8, description="Vary the light of pictures within ± this.")
+    colour: float = Field(default=0.0, ge=0, le=4, description="Vary R, G and B each within ± so many stops.")
     held_out: int = Field(default=0, ge=0, le=1 << 20, description="Pictures kept from training, to validate with.")
 
     z_size: int = Field(default=100, ge=1, le=4096, description="Entries of the projected latent.")
@@ -170,7 +174,13 @@ class DcganRecipe(Recipe):
             size=o.size,
             channels=o.channels_out,
             peak=o.peak,
-            augment=Augment(flip=o.flip),
+            augment=Augment(
+                flip=o.flip,
+                turns=o.turns,
+                scale=(1.0, o.zoom) if o.zoom > 1 else None,
+                exposure_stops=o.exposure_stops,
+                colour=o.colour,
+            ),
             store=Store.of(o, folder, style),
             held_out=o.held_out,
         )

@@ -57,7 +57,9 @@ class SrganOptions(RunOptions):
     )
     flip: bool = Field(default=True, description="Mirror half of the crops.")
     turns: bool = Field(default=True, description="Turn crops by quarters.")
+    zoom: float = Field(default=1.0, ge=1, le=4, description="Enlarge crops at random up to this.")
     exposure_stops: float = Field(default=0.0, ge=0, le=16, description="Vary the exposure by up to this.")
+    colour: float = Field(default=0.0, ge=0, le=4, description="Vary R, G and B each within ± so many stops.")
     held_out: int = Field(default=0, ge=0, le=1 << 20, description="Pictures kept from training, to validate with.")
 
     pretrain: int = Field(
@@ -131,7 +133,13 @@ class SrganRecipe(Recipe):
             crop=o.crop,
             degradation=o.degradation,
             peak=o.peak,
-            augment=Augment(flip=o.flip, turns=o.turns, exposure_stops=o.exposure_stops),
+            augment=Augment(
+                flip=o.flip,
+                turns=o.turns,
+                scale=(1.0, o.zoom) if o.zoom > 1 else None,
+                exposure_stops=o.exposure_stops,
+                colour=o.colour,
+            ),
             store=Store.of(o, folder, style),
             held_out=o.held_out,
         )
