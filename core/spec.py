@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from vfxgan.errors import ModelError
 
-SPEC_VERSION = 1
+SPEC_VERSION = 2  # 2: precision, ranges, what the parity gate allowed, where foreign weights come from
 METADATA_KEY = "vfxgan"
 
 Argument = int | float | str | bool | tuple[int, ...]
@@ -45,15 +45,24 @@ class Encoding(_Frozen):
     Attributes:
         peak: scene-linear light at the top of the network's range; 1 is plain sRGB.
         toe: encoded values up to here become exactly 0, up to twice this they ease in. Removes a tanh's haze.
+        extended: the network was trained on values beyond its range and takes them whole. If not, what lies beyond is
+            cut off before the network and added back, resized, after it.
     """
 
     name: Literal["extended-srgb"] = "extended-srgb"
     peak: float = Field(default=1.0, ge=1.0, le=65504.0)
     toe: float = Field(default=0.0, ge=0.0, le=0.25)
+    extended: bool = False
 
 
 class Tiling(_Frozen):
-    """How a plate may be cut. `whole`: not at all (image-wide statistics)."""
+    """How a plate may be cut. `whole`: not at all (image-wide statistics).
+
+    Attributes:
+        overlap_px: of the input, the smallest found that keeps a tile within `overlap_error` of the untiled result.
+        overlap_error: the largest difference at that overlap, as a share of the value range.
+        receptive_field_px: radius, of the input: an output pixel depends on nothing beyond it.
+    """
 
     mode: Literal["tiles", "whole"] = "whole"
     overlap_px: int | None = Field(default=None, ge=0)
@@ -62,21 +71,54 @@ class Tiling(_Frozen):
 
 
 class Provenance(_Frozen):
-    """Where the weights come from. `data_digest` is a SHA-256 of the training files' names and bytes."""
+    """Where the weights come from.
+
+    Attributes:
+        data_digest: SHA-256 of the training files' names and bytes.
+        source: what kind of foreign file they were read from, such as "ESRGAN RRDBNet, old names".
+        source_sha256: of that file.
+    """
 
     data_digest: str | None = None
     iterations: int | None = Field(default=None, ge=0)
     code_version: str | None = None
     licence: str | None = None
+    source: str | None = None
+    source_sha256: str | None = None
 
 
 class Parity(_Frozen):
-    """What export measured between the network and the file, over fixed seeds, in the network's range."""
+    """What export measured between PyTorch in FP32 and the artefact, in the network's range.
+
+    Attributes:
+        runtime: that ran the artefact, and its version.
+        seeds: how many inputs were compared.
+        inputs: what they were.
+        psnr_db: against the width of the value range; 999 where nothing differs.
+        allowed_max_abs_error, allowed_psnr_db: what the gate was set to; looser than usual only by a flag.
+    """
 
     runtime: str
     seeds: int
+    inputs: Literal["seeds", "pictures", "plates"] | None = None
     max_abs_error: float
     psnr_db: float
+    allowed_max_abs_error: float | None = None
+    allowed_psnr_db: float | None = None
+
+
+class Ranges(_Frozen):
+    """What the range audit saw: half precision ends at 65,504, and CPU runtimes would not show it.
+
+    Attributes:
+        largest: magnitude of any intermediate, or of any sum on the way to one, over all inputs.
+        inputs: how many the network was run on.
+        kept_fp32: nodes that stay FP32 because they came above half of what half precision holds.
+    """
+
+    largest: float
+    inputs: int
+    kept_fp32: tuple[str, ...] = ()
 
 
 class ModelSpec(_Frozen):
@@ -86,6 +128,7 @@ class ModelSpec(_Frozen):
         size: (H, W) of the output of a generator, None for image models.
         value_range: what the network emits; (-1, 1) after a tanh.
         channels_out: 3 for RGB, 4 for premultiplied RGBA.
+        precision: of weights and convolutions in the file; its input and output are float32 in either case.
     """
 
     spec_version: int = SPEC_VERSION
@@ -101,6 +144,8 @@ class ModelSpec(_Frozen):
     channels_out: Literal[3, 4]
     tiling: Tiling = Tiling()
     provenance: Provenance = Provenance()
+    precision: Literal["fp32", "fp16"] = "fp32"
+    ranges: Ranges | None = None
     parity: Parity | None = None
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ TRAINING_LIBRARIES = ("torch", "torchvision", "lightning", "lightning_fabric", "
 INFERENCE_LIBRARIES = ("onnxruntime", "tensorrt", "openvino")
 # The parity gate compares the exported file with the network, and `export` may not import `render`'s runtimes.
 # So does evaluation, whose feature network is the user's own ONNX file; `trainer` may not import `render` either.
-MAY_USE_ONNXRUNTIME = ("vfxgan.export.parity", "vfxgan.trainer.evaluation.features")
+MAY_USE_ONNXRUNTIME = ("vfxgan.export.onnxruntime_cpu", "vfxgan.trainer.evaluation.features")
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
         ("vfxgan.cli.render", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import vfxgan.render"),
         ("vfxgan.trainer.loop", "import torch\nfrom vfxgan import images\nfrom .networks import dcgan"),
         ("vfxgan.export.graph", "import onnx\nfrom vfxgan.trainer.networks import NETWORKS"),
-        ("vfxgan.export.parity", "import onnxruntime"),
+        ("vfxgan.export.onnxruntime_cpu", "import onnxruntime"),
         ("vfxgan.trainer.evaluation.features", "import onnxruntime"),
         ("vfxgan.render.runtimes.onnxruntime_cpu", "import onnxruntime"),
         ("vfxgan.plugins.client", "import subprocess\nfrom vfxgan.plugins import protocol"),
