@@ -83,7 +83,7 @@ def worst_cases(spec: ModelSpec, size: Size | None = None) -> list[GateInput]:
         for name, signs in _sign_patterns((spec.input.channels, height, width))
     ]
     if spec.encoding.extended:
-        brightest = low + (high - low) * _signal(np.float32(LARGEST_LIGHT), spec)
+        brightest = low + (high - low) * float(_signal(np.full(3, LARGEST_LIGHT, np.float32), spec)[0])
         cases += [
             GateInput(
                 f"{case.label}, as bright as half holds", np.where(case.array > low, brightest, low).astype(np.float32)
@@ -102,9 +102,7 @@ def _sign_patterns(shape: tuple[int, ...]) -> Iterator[tuple[str, NDArray[np.flo
     for seed in range(4):
         yield f"of random signs {seed}", np.where(np.random.RandomState(seed).uniform(size=shape) < 0.5, -1.0, 1.0)
     impulse = -np.ones(shape)
-    impulse[tuple(slice(side // 2, side // 2 + 1) for side in shape[-2:])] = 1
-    if len(shape) == 3:
-        impulse[:, shape[1] // 2, shape[2] // 2] = 1
+    impulse[(..., *(side // 2 for side in index.shape[1:]))] = 1
     yield "one impulse", impulse
 
 
@@ -163,8 +161,9 @@ def _around(place: int, length: int, limit: int) -> NDArray[np.intp]:
 
 
 def _signal(linear: Array, spec: ModelSpec) -> Array:
-    """Scene-linear light to 0…1 and beyond; a single channel is a matte, which is never encoded."""
-    if linear.ndim and linear.shape[-1] == 1:
+    """Scene-linear light [..., C] to 0…1 and beyond; a matte, and alpha, are never encoded."""
+    if linear.shape[-1] == 1:
         return linear
-    signal: Array = encode(np.asarray(linear)) / np.float32(encoded_peak(spec.encoding.peak))
+    signal = np.array(linear, np.float32)
+    signal[..., :3] = encode(signal[..., :3]) / np.float32(encoded_peak(spec.encoding.peak))
     return signal

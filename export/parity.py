@@ -1,118 +1,151 @@
-"""The gate: PyTorch against the file, on fixed inputs. Comparing is separate from running."""
+"""The gate: PyTorch in FP32 against an artefact, on fixed inputs. Comparing is separate from running."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from vfxgan.errors import MissingExtraError, ParityError
-from vfxgan.latents import latent
-from vfxgan.spec import ImageInput, LatentInput, ModelSpec, Parity
-
-SEEDS = tuple(range(16))
-SIDES_PX = (24, 40, 64)  # of the pictures that image models are tried on, at least; rounded up to what they take
-WAVES = 8
-TOLERANCE = 2e-5  # of the value range: float32 sums in another order
+from vfxgan.errors import ParityError
+from vfxgan.export.gate_inputs import GateInput, Kind
+from vfxgan.images import Picture, write_picture
+from vfxgan.spec import ModelSpec, Parity
 
 Array = NDArray[np.float32]
+Run = Callable[[Array], Array]  # [1, …] to [1, C, H, W], both float32 in the network's range
+
+NOTHING_DIFFERS_DB = 999.0
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Differences over all frames, in the network's own range.
+class Limits:
+    """What a difference may be.
 
     Attributes:
-        worst_seed: of the frame with the largest difference.
-        psnr_db: against the width of the value range; infinite is reported as 999.
+        max_abs_error: as a share of the value range.
+        psnr_db: the least allowed of any input, against the width of the value range; None: not looked at.
     """
 
     max_abs_error: float
+    psnr_db: float | None = None
+
+
+# FP32 sums come in another order; half keeps 11 bits of each.
+LIMITS = {"fp32": Limits(2e-5), "fp16": Limits(1e-2, 55.0)}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One input: how far the artefact is from the network, in the network's range."""
+
+    label: str
+    max_abs_error: float
     psnr_db: float
-    worst_seed: int
+    ours: Array
+    theirs: Array
 
 
-def check_parity(network: nn.Module, onnx_bytes: bytes, spec: ModelSpec, tolerance: float = TOLERANCE) -> Parity:
-    """Run both on the latents, or for image models on smooth pictures of several sizes, of fixed seeds, and compare.
+def run_torch(network: nn.Module) -> Run:
+    """The reference: the network on the CPU, in eval mode, FP32."""
+    network.eval()
+
+    def run(x: Array) -> Array:
+        with torch.inference_mode():
+            output: Array = network(torch.from_numpy(x)).numpy()
+        return output
+
+    return run
+
+
+def check_parity(
+    reference: Run,
+    artefact: Run,
+    runtime: str,
+    inputs: tuple[Kind, Iterable[GateInput]],
+    spec: ModelSpec,
+    limits: Limits,
+    evidence: Path | None = None,
+) -> Parity:
+    """Run both on every input and compare.
 
     Args:
-        network: the averaged generator as trained, NOT folded: folding is part of what is tested.
-        tolerance: the largest difference allowed, as a share of the value range.
+        reference: the network as trained, NOT folded: folding is part of what is tested.
+        runtime: of the artefact, for the record and for messages.
+        evidence: where the worst input's pictures go if the gate fails (PNG: reference, artefact, difference).
     Raises:
-        ParityError: a difference above the tolerance, or NaN or Inf on either side.
-        MissingExtraError: ONNX Runtime is not installed.
+        ParityError: a difference above the limits, or NaN or Inf on either side.
     """
-    inputs = [fixed_input(seed, spec) for seed in SEEDS]
-    runtime, theirs = run_onnxruntime(onnx_bytes, inputs)
-    found = compare(run_torch(network, inputs), theirs, spec)
+    kind, arrays = inputs
     width = spec.value_range[1] - spec.value_range[0]
-    if not found.max_abs_error <= tolerance * width:
-        raise ParityError(
-            f"{spec.name}: the file differs from the network by {found.max_abs_error:.3g} "
-            f"(PSNR {found.psnr_db:.1f} dB) at seed {found.worst_seed}; allowed is {tolerance * width:.3g}, "
-            "or more with --tolerance"
-        )
-    return Parity(runtime=runtime, seeds=len(SEEDS), max_abs_error=found.max_abs_error, psnr_db=round(found.psnr_db, 2))
-
-
-def fixed_input(seed: int, spec: ModelSpec) -> Array:
-    """The latent of a seed, or a picture of a few waves with a little grain, in the network's own range."""
-    if isinstance(spec.input, LatentInput):
-        return latent(seed, spec.input)
-    return _picture(seed, spec.input, spec.value_range)
-
-
-def _picture(seed: int, image: ImageInput, value_range: tuple[float, float]) -> Array:
-    """[1, channels, H, W] float32; H and W differ, and change with the seed."""
-    height, width = (
-        -(-SIDES_PX[place % len(SIDES_PX)] // image.size_multiple) * image.size_multiple for place in (seed, seed + 1)
+    count, largest, least = 0, None, None
+    for item in arrays:
+        found = _compare(item, reference(item.array), artefact(item.array), spec, runtime)
+        count += 1
+        largest = found if largest is None or found.max_abs_error > largest.max_abs_error else largest
+        least = found if least is None or found.psnr_db < least.psnr_db else least
+    assert largest is not None
+    assert least is not None
+    too_far = not largest.max_abs_error <= limits.max_abs_error * width
+    if too_far or (limits.psnr_db is not None and least.psnr_db < limits.psnr_db):
+        worst = largest if too_far else least
+        raise ParityError(_complaint(largest, least, limits, spec, runtime) + _shown(worst, spec, evidence))
+    return Parity(
+        runtime=runtime,
+        seeds=count,
+        inputs=kind,
+        max_abs_error=largest.max_abs_error,
+        psnr_db=round(least.psnr_db, 2),
+        allowed_max_abs_error=limits.max_abs_error * width,
+        allowed_psnr_db=limits.psnr_db,
     )
-    stream = np.random.RandomState(seed)
-    y, x = np.arange(height)[:, None] / height, np.arange(width)[None] / width
-    waves = np.zeros((image.channels, height, width))
-    for channel in waves:
-        for down, across, phase in stream.uniform(-1, 1, (WAVES, 3)):
-            channel += np.cos(2 * np.pi * (6 * down * y + 6 * across * x + phase)) / WAVES
-    low, high = value_range
-    unit = np.clip(0.5 + waves + stream.normal(0, 0.02, waves.shape), 0, 1)
-    return np.asarray(low + (high - low) * unit, np.float32)[None]
 
 
-@torch.no_grad()
-def run_torch(network: nn.Module, inputs: list[Array]) -> list[Array]:
-    """[1, C, H, W] float32 for each input, on the CPU in eval mode."""
-    network.eval()
-    return [network(torch.from_numpy(array)).numpy() for array in inputs]
-
-
-def run_onnxruntime(onnx_bytes: bytes, inputs: list[Array]) -> tuple[str, list[Array]]:
-    """The runtime's name and version, and [1, C, H, W] float32 for each input."""
-    try:
-        import onnxruntime
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("onnxruntime", "cpu", "the parity gate of export") from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return f"onnxruntime {onnxruntime.__version__} cpu", [session.run(None, {name: array})[0] for array in inputs]
-
-
-def compare(ours: list[Array], theirs: list[Array], spec: ModelSpec) -> Comparison:
-    """The largest and the mean square difference. Raises ParityError where either holds NaN or Inf."""
-    worst, worst_seed, square = 0.0, SEEDS[0], 0.0
-    for seed, a, b in zip(SEEDS, ours, theirs, strict=True):
-        if not (np.isfinite(a).all() and np.isfinite(b).all()):
-            side = "network" if not np.isfinite(a).all() else "file"
-            raise ParityError(f"{spec.name}: the {side} gives NaN or Inf at seed {seed}; train it again or export FP32")
-        if a.shape != b.shape:
-            raise ParityError(f"{spec.name}: the file gives {b.shape} at seed {seed}, the network {a.shape}")
-        difference = np.abs(a.astype(np.float64) - b)
-        square += float(np.mean(difference**2))
-        if difference.max() > worst:
-            worst, worst_seed = float(difference.max()), seed
+def _compare(item: GateInput, ours: Array, theirs: Array, spec: ModelSpec, runtime: str) -> Compared:
+    for side, output in (("network", ours), (f"file, run by {runtime},", theirs)):
+        if not np.isfinite(output).all():
+            remedy = "train it again" if side == "network" else "export FP32, or report this"
+            raise ParityError(f"{spec.name}: the {side} gives NaN or Inf at {item.label}; {remedy}")
+    if ours.shape != theirs.shape:
+        raise ParityError(
+            f"{spec.name}: {runtime} gives {list(theirs.shape)} at {item.label}, the network {list(ours.shape)}"
+        )
+    difference = np.abs(ours.astype(np.float64) - theirs)
     width = spec.value_range[1] - spec.value_range[0]
-    mean_square = square / len(SEEDS)
-    psnr = 10 * np.log10(width**2 / mean_square) if mean_square > 0 else 999.0
-    return Comparison(worst, float(psnr), worst_seed)
+    mean_square = float(np.mean(difference**2))
+    psnr = 10 * float(np.log10(width**2 / mean_square)) if mean_square > 0 else NOTHING_DIFFERS_DB
+    return Compared(item.label, float(difference.max()), min(psnr, NOTHING_DIFFERS_DB), ours, theirs)
+
+
+def _complaint(largest: Compared, least: Compared, limits: Limits, spec: ModelSpec, runtime: str) -> str:
+    width = spec.value_range[1] - spec.value_range[0]
+    psnr = "" if limits.psnr_db is None else f" and {limits.psnr_db:g} dB"
+    return (
+        f"{spec.name}: the file, run by {runtime}, differs from the network by {largest.max_abs_error:.3g} at "
+        f"{largest.label} (PSNR {least.psnr_db:.1f} dB at {least.label}); allowed is "
+        f"{limits.max_abs_error * width:.3g}{psnr}, or looser with --tolerance and --min-psnr"
+    )
+
+
+def _shown(worst: Compared, spec: ModelSpec, evidence: Path | None) -> str:
+    """Write the worst input's pictures; where they are, for the message."""
+    if evidence is None:
+        return ""
+    write_picture(evidence, Picture(side_by_side(worst.ours, worst.theirs, spec), ("R", "G", "B"), {}))
+    return f"; see {evidence} (network, file, difference at full scale)"
+
+
+def side_by_side(ours: Array, theirs: Array, spec: ModelSpec) -> NDArray[np.uint8]:
+    """Two outputs [1, C, H, W] and their difference, stretched so that the largest is white: [H, 3·W, 3] for a PNG."""
+    low, high = spec.value_range
+    difference = np.abs(ours - theirs)
+    panels = [
+        (ours - low) / (high - low),
+        (theirs - low) / (high - low),
+        difference / max(float(difference.max()), 1e-12),
+    ]
+    rgb = [np.clip(panel[0, :3], 0, 1).transpose(1, 2, 0) for panel in panels]
+    rgb = [np.repeat(panel[..., :1], 3, axis=2) if panel.shape[2] < 3 else panel for panel in rgb]
+    return np.rint(np.concatenate(rgb, axis=1) * 255).astype(np.uint8)
