@@ -35,11 +35,16 @@ class TargetError(UsageError):
     """The output folder or pattern cannot be used as asked."""
 
 
+def install(extra: str) -> str:
+    """The command that brings an extra; TensorRT's libraries are on NVIDIA's own index."""
+    return f"pip install 'vfxgan[{extra}]'" + (" --extra-index-url https://pypi.nvidia.com" if extra == "trt" else "")
+
+
 class MissingExtraError(VfxganError):
     """An optional dependency is not installed."""
 
     def __init__(self, what: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{what} is not installed, and {purpose} needs it: pip install 'vfxgan[{extra}]'")
+        super().__init__(f"{what} is not installed, and {purpose} needs it: {install(extra)}")
 
 
 class ModelError(VfxganError):

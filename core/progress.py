@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Literal, Protocol
 
 ProgressStyle = Literal["bar", "json", "openjd", "none"]
+TELL_EVERY_S = 10.0
 
 
 class Progress(Protocol):
@@ -17,6 +18,7 @@ class Progress(Protocol):
     def __exit__(self, *reason: Any) -> None: ...
     def skip(self, count: int) -> None: ...
     def advance(self, **facts: Any) -> None: ...
+    def tell(self, note: str, **facts: Any) -> None: ...
     def warn(self, message: str) -> None: ...
 
 
@@ -53,6 +55,9 @@ class _Silent:
     def advance(self, **facts: Any) -> None:
         pass
 
+    def tell(self, note: str, **facts: Any) -> None:
+        """What is being waited for, while nothing is finished; machine styles and logs show it rarely enough."""
+
     def warn(self, message: str) -> None:
         say(f"warning: {message}")
 
@@ -76,6 +81,15 @@ class _Counted(_Silent):
 
     def shown(self, facts: dict[str, Any]) -> None:
         """One more is done; say so in this style."""
+
+    def tell(self, note: str, **facts: Any) -> None:
+        now = time.monotonic()
+        if now - max(self.told, self.started) >= TELL_EVERY_S:
+            self.told = now
+            self.waiting(note, facts)
+
+    def waiting(self, note: str, facts: dict[str, Any]) -> None:
+        """Nothing was finished for a while; say what goes on, in this style."""
 
     @property
     def rate(self) -> float:
@@ -111,6 +125,9 @@ class _Bar(_Counted):
     def shown(self, facts: dict[str, Any]) -> None:
         self.bar.update(self.task, completed=self.done, rate=self.rate, note=str(facts.get("note", "")))
 
+    def tell(self, note: str, **facts: Any) -> None:
+        self.bar.update(self.task, note=note)
+
     def warn(self, message: str) -> None:
         self.bar.console.print(f"warning: {message}", markup=False, highlight=False, soft_wrap=True)
 
@@ -131,6 +148,9 @@ class _Lines(_Counted):
             self.last_line = elapsed
             note = f"  {facts['note']}" if facts.get("note") else ""
             say(f"{self.label} {self.done}/{self.total}  {self.rate:.1f}/s  ETA {self.eta_s:.0f} s{note}")
+
+    def waiting(self, note: str, facts: dict[str, Any]) -> None:
+        say(f"{self.label} {self.done}/{self.total}  {note}")
 
 
 class _Json(_Counted):
@@ -160,6 +180,9 @@ class _Json(_Counted):
             | facts
         )
 
+    def waiting(self, note: str, facts: dict[str, Any]) -> None:
+        self.emit({"event": "waiting", "done": self.done, "total": self.total, "note": note} | facts)
+
     def warn(self, message: str) -> None:
         self.emit({"event": "warning", "message": message})
 
@@ -180,3 +203,6 @@ class _OpenJd(_Counted):
     def shown(self, facts: dict[str, Any]) -> None:
         print(f"openjd_progress: {100 * self.done / max(self.total, 1):.1f}", flush=True)
         print(f"openjd_status: {self.label} {self.done}/{self.total}, {self.rate:.1f}/s", flush=True)
+
+    def waiting(self, note: str, facts: dict[str, Any]) -> None:
+        print(f"openjd_status: {self.label} {self.done}/{self.total}, {note}", flush=True)

@@ -52,3 +52,20 @@ def test_what_was_done_before_does_not_count_in_the_rate(capfd):
     event = json.loads(capfd.readouterr().out.splitlines()[1])
     assert event["done"] == 999_999
     assert event["fps"] < 900_000
+
+
+@pytest.mark.parametrize(
+    ("style", "line"),
+    [
+        ("json", '{"event": "waiting", "done": 0, "total": 1, "note": "40 s", "elapsed_s": 40}'),
+        ("openjd", "openjd_status: build 0/1, 40 s"),
+    ],
+)
+def test_what_is_waited_for_is_told_at_intervals_while_nothing_is_finished(capfd, monkeypatch, style, line):
+    with progress(style, "build", 1) as bar:
+        bar.tell("too early for a line", elapsed_s=0)
+        monkeypatch.setattr("vfxgan.progress.TELL_EVERY_S", 0)
+        bar.tell("40 s", elapsed_s=40)
+    lines = capfd.readouterr().out.splitlines()
+    assert line in lines
+    assert not any("too early" in line for line in lines)

@@ -1,0 +1,26 @@
+"""Files that appear whole or not at all."""
+
+import os
+import secrets
+from pathlib import Path
+
+from vfxgan.errors import WriteError
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write beside the target under a hidden name, then replace. Nothing is left behind by an error or a Ctrl-C.
+
+    Raises:
+        WriteError: full disk, no right to write, no such folder.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise WriteError(f"{path}: cannot be written ({error.strerror or error}); check space and folder") from error
+    finally:
+        temporary.unlink(missing_ok=True)
