@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vfxgan.errors import ModelError, UsageError
-from vfxgan.onnx_metadata import MalformedProtobuf, OnnxMetadata, read_onnx_metadata
+from vfxgan.onnx_metadata import Border, MalformedProtobuf, OnnxMetadata, read_onnx_metadata
 from vfxgan.spec import METADATA_KEY, ModelSpec, parse_spec
 
 if sys.version_info >= (3, 11):
@@ -20,6 +20,7 @@ else:
 MODEL_VARIABLE = "VFXGAN_MODEL"
 SETTINGS_FILE = "vfxgan.toml"
 DEFAULT_MODEL = "elements"
+DEFAULT_UPSCALER = "upscaler"  # where plates are given
 MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit
 
 # First bytes of things that people pass by mistake.
@@ -41,6 +42,7 @@ class ModelFile:
     Attributes:
         sha256: of the file's bytes, hexadecimal.
         opset: of ONNX's default domain.
+        inputs, outputs: of the graph, with their shapes.
     """
 
     path: Path
@@ -48,6 +50,8 @@ class ModelFile:
     spec: ModelSpec
     opset: int
     size_bytes: int
+    inputs: tuple[Border, ...] = ()
+    outputs: tuple[Border, ...] = ()
 
     def read(self) -> bytes:
         """The bytes that `sha256` stands for.
@@ -61,11 +65,12 @@ class ModelFile:
         return data
 
 
-def find_model(argument: str | None) -> Path:
+def find_model(argument: str | None, packaged: str = DEFAULT_MODEL) -> Path:
     """Which model a command means: the argument, else $VFXGAN_MODEL, else vfxgan.toml, else the packaged one.
 
     Args:
         argument: a path, or the name of a packaged model.
+        packaged: name of the packaged model that is meant where nothing else names one.
     Raises:
         ModelError: nothing there.
         UsageError: vfxgan.toml cannot be read.
@@ -80,10 +85,10 @@ def find_model(argument: str | None) -> Path:
         model = model_of_settings(settings)
         if model is not None:
             return model
-    default = packaged_models().get(DEFAULT_MODEL)
+    default = packaged_models().get(packaged)
     if default is None:
         raise ModelError(
-            f"no model given, and this installation holds no packaged model {DEFAULT_MODEL!r}; "
+            f"no model given, and this installation holds no packaged model {packaged!r}; "
             "name one: vfxgan render MODEL.onnx …"
         )
     return default
@@ -144,7 +149,9 @@ def read_model(path: Path) -> ModelFile:
     if text is None:
         raise ModelError(f"{path}: is ONNX, but holds no vfxgan spec; write it with: vfxgan export CHECKPOINT")
     spec = parse_spec(text, str(path))
-    return ModelFile(path, hashlib.sha256(data).hexdigest(), spec, metadata.opset, len(data))
+    return ModelFile(
+        path, hashlib.sha256(data).hexdigest(), spec, metadata.opset, len(data), metadata.inputs, metadata.outputs
+    )
 
 
 def _read(path: Path) -> bytes:

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 MAX_DEPTH = 8  # graphs inside of If and Loop
 MAX_METADATA_BYTES = 1 << 20
+MAX_BORDERS = 64  # inputs or outputs that are read
 
 # Field numbers of onnx.proto3 (stable by protobuf's rules).
 _MODEL_IR_VERSION, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA = 1, 7, 8, 14
 _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
+_GRAPH_INPUT, _GRAPH_OUTPUT = 11, 12
+_VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_DIM, _DIM_SIZE, _DIM_NAME = 1, 2, 1, 2, 1, 1, 2
 _NODE_ATTRIBUTE, _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 5, 5, 6
 _TENSOR_NAME, _TENSOR_LOCATION, _EXTERNAL = 8, 14, 1
 
@@ -21,6 +24,18 @@ Field = tuple[int, int | memoryview]  # number, and a varint or the bytes of a l
 
 class MalformedProtobuf(ValueError):
     """The bytes are not a protobuf message, or end inside one."""
+
+
+@dataclass(frozen=True)
+class Border:
+    """An input or output of the graph.
+
+    Attributes:
+        shape: sides; a name, or "?", where one may change.
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,7 @@ class OnnxMetadata:
         opset: of the default domain, 0 where absent.
         properties: `metadata_props`.
         external: names of tensors whose data lies in another file.
+        inputs, outputs: of the graph; tensors that also stand among the weights are left in.
     """
 
     ir_version: int
@@ -40,6 +56,8 @@ class OnnxMetadata:
     opset: int
     properties: dict[str, str]
     external: tuple[str, ...]
+    inputs: tuple[Border, ...] = ()
+    outputs: tuple[Border, ...] = ()
 
 
 def read_onnx_metadata(data: bytes) -> OnnxMetadata:
@@ -51,6 +69,7 @@ def read_onnx_metadata(data: bytes) -> OnnxMetadata:
     ir_version, opset, has_graph = 0, 0, False
     properties: dict[str, str] = {}
     external: list[str] = []
+    borders: dict[int, list[Border]] = {_GRAPH_INPUT: [], _GRAPH_OUTPUT: []}
     for number, value in _fields(memoryview(data)):
         if number == _MODEL_IR_VERSION and isinstance(value, int):
             ir_version = value
@@ -61,7 +80,11 @@ def read_onnx_metadata(data: bytes) -> OnnxMetadata:
         elif number == _MODEL_GRAPH:
             has_graph = True
             external += _external_tensors(_message(value), MAX_DEPTH)
-    return OnnxMetadata(ir_version, has_graph, opset, properties, tuple(external))
+            for part, border in _fields(_message(value)):
+                if part in borders and len(borders[part]) < MAX_BORDERS:
+                    borders[part].append(_border(_message(border)))
+    inputs, outputs = (tuple(found) for found in borders.values())
+    return OnnxMetadata(ir_version, has_graph, opset, properties, tuple(external), inputs, outputs)
 
 
 def _fields(data: memoryview) -> Iterator[Field]:
@@ -116,6 +139,34 @@ def _text(value: int | memoryview) -> str:
 def _entry(data: memoryview) -> dict[str, str]:
     fields = {number: value for number, value in _fields(data) if number in (1, 2)}
     return {_text(fields[1]): _text(fields[2])} if {1, 2} <= fields.keys() else {}
+
+
+def _border(value_info: memoryview) -> Border:
+    name, sides = "", []
+    for number, value in _fields(value_info):
+        if number == _VALUE_NAME:
+            name = _text(value)
+        elif number == _VALUE_TYPE:
+            sides = [
+                _side(dim)
+                for tensor in _children(value, _TYPE_TENSOR)
+                for shape in _children(tensor, _TENSOR_SHAPE)
+                for dim in _children(shape, _SHAPE_DIM)
+            ]
+    return Border(name, tuple(sides[:MAX_BORDERS]))
+
+
+def _children(value: int | memoryview, wanted: int) -> list[memoryview]:
+    return [_message(child) for number, child in _fields(_message(value)) if number == wanted]
+
+
+def _side(dim: memoryview) -> int | str:
+    for number, value in _fields(dim):
+        if number == _DIM_SIZE and isinstance(value, int):
+            return value
+        if number == _DIM_NAME:
+            return _text(value)
+    return "?"
 
 
 def _opset_version(data: memoryview) -> int:

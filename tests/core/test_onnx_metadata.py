@@ -18,6 +18,11 @@ def test_metadata_is_that_of_the_onnx_package(tiny: Path) -> None:
     assert found.properties == {entry.key: entry.value for entry in model.metadata_props}
     assert found.external == ()
     assert found.has_graph
+    for ours, theirs in ((found.inputs, model.graph.input), (found.outputs, model.graph.output)):
+        sides = [[side.dim_value for side in value.type.tensor_type.shape.dim] for value in theirs]
+        assert [(border.name, list(border.shape)) for border in ours] == [
+            (value.name, shape) for value, shape in zip(theirs, sides, strict=True)
+        ]
 
 
 def test_every_cut_is_an_error_or_loses_the_spec(tiny: Path) -> None:
