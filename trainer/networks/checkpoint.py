@@ -4,6 +4,7 @@ import os
 import pickle
 import secrets
 import warnings
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,22 @@ from vfxgan.spec import ModelSpec, parse_spec
 
 FORMAT = "vfxgan-checkpoint-1"
 MAX_CHECKPOINT_MIB = 8192
+
+# What the reader raises on files that are no checkpoints, or that somebody changed.
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+    MemoryError,
+    OverflowError,
+    RecursionError,
+    AssertionError,
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +90,15 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         ModelError: missing, damaged, a pickle with code in it, or not of ours.
     """
-    body = load_tensors(path)
+    return as_checkpoint(load_tensors(path), path)
+
+
+def as_checkpoint(body: dict[str, Any], path: Path) -> Checkpoint:
+    """What `load_tensors` gave, as a checkpoint of ours.
+
+    Raises:
+        ModelError: damaged, or not of ours.
+    """
     if body.get("format") != FORMAT:
         held = ", ".join(sorted(map(str, body))[:4])
         raise ModelError(f"{path}: not a vfxgan checkpoint (it holds: {held} …); train one with: vfxgan train")
@@ -102,6 +127,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: no such checkpoint; give the .pt that vfxgan train wrote")
     if path.stat().st_size > MAX_CHECKPOINT_MIB << 20:
         raise ModelError(f"{path}: larger than {MAX_CHECKPOINT_MIB} MiB; not read")
+    _refuse_unpacking(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about pickles of other kinds, which are refused below
@@ -113,11 +139,29 @@ def load_tensors(path: Path) -> dict[str, Any]:
                 "or .safetensors"
             ) from error
         raise ModelError(f"{path}: not a PyTorch checkpoint, or cut short; get the file again") from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except _DAMAGE as error:
         raise ModelError(f"{path}: not a PyTorch checkpoint, or cut short; get the file again") from error
     if not isinstance(body, dict):
         raise ModelError(f"{path}: holds a {type(body).__name__}, not a checkpoint; give the .pt of vfxgan train")
     return body
+
+
+def _refuse_unpacking(path: Path) -> None:
+    """A zip that would unpack to more than its own size. `torch.save` never compresses; its reader would unpack all."""
+    with path.open("rb") as file:
+        if file.read(2) != b"PK":
+            return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise ModelError(f"{path}: not a PyTorch checkpoint, or cut short; get the file again") from error
+    claimed, held = sum(entry.file_size for entry in entries), path.stat().st_size
+    if claimed > held or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ModelError(
+            f"{path}: a compressed archive, {held >> 10} KiB that would unpack to {claimed >> 10} KiB; PyTorch never "
+            "writes such a file, so it was not read; ask for a plain state_dict or .safetensors"
+        )
 
 
 def _may_be_pickle(path: Path) -> bool:

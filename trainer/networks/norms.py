@@ -7,20 +7,23 @@ from torch import nn
 
 from vfxgan.trainer.networks.folding import Fold
 
-Norm = Literal["batch", "instance"]
+Norm = Literal["batch", "instance"]  # what training offers
+AnyNorm = Literal["batch", "instance", "instance-affine", "none"]  # what people's weights come with
 
 WIDEST = 8  # levels double their width up to this multiple of the first
 
 
-def norm_layer(norm: Norm, channels: int) -> nn.Module:
+def norm_layer(norm: AnyNorm, channels: int) -> nn.Module:
     """Batch norm with weights, or instance norm without: the two that published pix2pix weights come with.
 
     Instance norm keeps no running statistics, so training and inference are the same function.
     """
-    return nn.BatchNorm2d(channels) if norm == "batch" else nn.InstanceNorm2d(channels)
+    if norm == "none":
+        return nn.Identity()
+    return nn.BatchNorm2d(channels) if norm == "batch" else nn.InstanceNorm2d(channels, affine=norm != "instance")
 
 
-def needs_bias(norm: Norm) -> bool:
+def needs_bias(norm: AnyNorm) -> bool:
     """Of a convolution before the norm: batch norm has an offset of its own. Published weights follow this rule."""
     return norm == "instance"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from vfxgan.trainer.networks.folding import Fold
-from vfxgan.trainer.networks.norms import Norm, folds_of, initialise, needs_bias, norm_layer
+from vfxgan.trainer.networks.norms import AnyNorm, folds_of, initialise, needs_bias, norm_layer
 
 MAX_BLOCKS = 32
 
@@ -20,6 +20,7 @@ class ResnetTranslator(nn.Module):
         blocks: residual blocks; published weights have 6 or 9.
         width: channels at full resolution; a block has 4·width.
         norm: with "instance" the convolutions before a norm have a bias, as in published weights.
+        bias: of those convolutions, where it breaks that rule.
         dropout: rate ½ in the middle of each block.
     Source:
         Johnson et al. 2016, arXiv:1603.08155, supplement; Zhu et al. 2017, arXiv:1703.10593, §7.2 (reflection padding).
@@ -31,19 +32,20 @@ class ResnetTranslator(nn.Module):
         channels_out: int = 3,
         blocks: int = 9,
         width: int = 64,
-        norm: Norm = "batch",
+        norm: AnyNorm = "batch",
         dropout: bool = True,
+        bias: bool | None = None,
     ) -> None:
         super().__init__()
         if not 1 <= blocks <= MAX_BLOCKS:
             raise ValueError(f"blocks {blocks} is outside 1 … {MAX_BLOCKS}")
         self.size_multiple = 4
-        bias = needs_bias(norm)
+        bias = needs_bias(norm) if bias is None else bias
         layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(channels_in, width, 7, bias=bias)]
         layers += [norm_layer(norm, width), nn.ReLU(inplace=True)]
         for wide in (2 * width, 4 * width):
             layers += [nn.Conv2d(wide // 2, wide, 3, 2, 1, bias=bias), norm_layer(norm, wide), nn.ReLU(inplace=True)]
-        layers += [ResidualBlock(4 * width, norm, dropout) for _ in range(blocks)]
+        layers += [ResidualBlock(4 * width, norm, bias, dropout) for _ in range(blocks)]
         for wide in (4 * width, 2 * width):
             layers.append(nn.ConvTranspose2d(wide, wide // 2, 3, 2, 1, output_padding=1, bias=bias))
             layers += [norm_layer(norm, wide // 2), nn.ReLU(inplace=True)]
@@ -64,9 +66,8 @@ class ResnetTranslator(nn.Module):
 class ResidualBlock(nn.Module):
     """[N, C, H, W] to the same shape: the input plus two reflection-padded 3×3 convolutions."""
 
-    def __init__(self, channels: int, norm: Norm, dropout: bool) -> None:
+    def __init__(self, channels: int, norm: AnyNorm, bias: bool, dropout: bool) -> None:
         super().__init__()
-        bias = needs_bias(norm)
         layers: list[nn.Module] = [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3, bias=bias)]
         layers += [norm_layer(norm, channels), nn.ReLU(inplace=True)]
         if dropout:

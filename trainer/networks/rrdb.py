@@ -1,5 +1,8 @@
 """RRDBNet, the generator of ESRGAN and Real-ESRGAN: dense blocks within residual blocks."""
 
+import math
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,14 +17,15 @@ FOLDED = {4: 1, 2: 2, 1: 4}  # side of the pixels folded into channels before th
 class RRDBNet(nn.Module):
     """Picture to a larger picture.
 
-    The trunk always enlarges by 4; for 2 and 1, pixels are folded into channels first, as Real-ESRGAN does. Layer names
-    are those of BasicSR's RRDBNet, so that weights move both ways.
+    The trunk enlarges by 4; for 2 and 1, pixels are folded into channels first, as Real-ESRGAN does. Layer names are
+    those of BasicSR's RRDBNet, so that weights move both ways.
 
     Args:
-        scale: 4, 2 or 1.
+        scale: 4, 2 or 1; what the steps make of it, or that divided by a whole number.
         width: channels of the trunk.
         blocks: residual-in-residual blocks, of three dense blocks each.
         growth: channels that each convolution within a dense block adds.
+        steps: enlargements within the trunk. ESRGANs of other scales than 4 were published with fewer or more than two.
     Source:
         Wang et al. 2018 (ESRGAN), arXiv:1809.00219, §3.1; Wang et al. 2021 (Real-ESRGAN), arXiv:2107.10833, §3.3.
     """
@@ -34,29 +38,34 @@ class RRDBNet(nn.Module):
         growth: int = 32,
         channels_in: int = 3,
         channels_out: int = 3,
+        steps: tuple[int, ...] = (2, 2),
     ) -> None:
         super().__init__()
-        if scale not in FOLDED:
-            raise ValueError(f"scale {scale}: RRDB enlarges by 4, 2 or 1")
-        self.folded = FOLDED[scale]
+        whole = math.prod(steps)
+        if scale < 1 or whole % scale:
+            known = " or ".join(str(known) for known in range(whole, 0, -1) if whole % known == 0)
+            raise ValueError(f"scale {scale}: RRDB enlarges by {known.replace(' or ', ', ', known.count(' or ') - 1)}")
+        self.folded = whole // scale
+        self.steps = tuple(steps)
         self.conv_first = nn.Conv2d(channels_in * self.folded**2, width, 3, 1, 1)
         self.body = nn.Sequential(*(ResidualInResidual(width, growth) for _ in range(blocks)))
         self.conv_body = nn.Conv2d(width, width, 3, 1, 1)
-        self.conv_up1 = nn.Conv2d(width, width, 3, 1, 1)
-        self.conv_up2 = nn.Conv2d(width, width, 3, 1, 1)
+        for number in range(1, len(steps) + 1):
+            self.add_module(f"conv_up{number}", nn.Conv2d(width, width, 3, 1, 1))
         self.conv_hr = nn.Conv2d(width, width, 3, 1, 1)
         self.conv_last = nn.Conv2d(width, channels_out, 3, 1, 1)
 
     def forward(self, low: Tensor) -> Tensor:
         """[N, 3, H, W] encoded, 0…1 where the picture is, to [N, 3, scale·H, scale·W]; not clamped.
 
-        H and W are multiples of 2 at scale 2, of 4 at scale 1.
+        H and W are multiples of `folded`: of 2 at scale 2, of 4 at scale 1.
         """
         x = F.pixel_unshuffle(low, self.folded) if self.folded > 1 else low
         x = self.conv_first(x)
         x = x + self.conv_body(self.body(x))
-        x = F.leaky_relu(self.conv_up1(F.interpolate(x, scale_factor=2.0, mode="nearest")), SLOPE)
-        x = F.leaky_relu(self.conv_up2(F.interpolate(x, scale_factor=2.0, mode="nearest")), SLOPE)
+        for number, step in enumerate(self.steps, start=1):
+            convolution = cast("nn.Module", getattr(self, f"conv_up{number}"))
+            x = F.leaky_relu(convolution(F.interpolate(x, scale_factor=float(step), mode="nearest")), SLOPE)
         return self.conv_last(F.leaky_relu(self.conv_hr(x), SLOPE))  # type: ignore[no-any-return]
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vfxgan.trainer.networks.folding import Fold
-from vfxgan.trainer.networks.norms import WIDEST, Norm, folds_of, initialise, needs_bias, norm_layer
+from vfxgan.trainer.networks.norms import WIDEST, AnyNorm, folds_of, initialise, needs_bias, norm_layer
 
 MAX_DEPTH = 10
 
@@ -21,6 +21,7 @@ class UnetGenerator(nn.Module):
         depth: halvings, 2 … 10. H and W must be multiples of 2^depth.
         width: channels of the outermost level; they double inwards up to 8·width.
         norm: with "instance" the convolutions before a norm have a bias, as in published weights.
+        bias: of those convolutions, where it breaks that rule.
         dropout: rate ½ in the middle levels of 8·width, the innermost left out (none where depth is below 6).
     Source:
         Isola et al. 2017, arXiv:1611.07004, §3.2 and §6.1.1.
@@ -32,20 +33,22 @@ class UnetGenerator(nn.Module):
         channels_out: int = 3,
         depth: int = 8,
         width: int = 64,
-        norm: Norm = "batch",
+        norm: AnyNorm = "batch",
         dropout: bool = True,
+        bias: bool | None = None,
     ) -> None:
         super().__init__()
         if not 2 <= depth <= MAX_DEPTH:
             raise ValueError(f"depth {depth} is outside 2 … {MAX_DEPTH}")
         self.size_multiple = 1 << depth
         widths = [width * min(1 << level, WIDEST) for level in range(depth)]
-        middle = range(4, depth - 1)
+        middle = range(4, depth - 1) if dropout else ()
+        biased = needs_bias(norm) if bias is None else bias
         block: UnetLevel | None = None
         for level in reversed(range(depth)):
             outer = channels_out if level == 0 else widths[level - 1]
             inputs = channels_in if level == 0 else outer
-            block = UnetLevel(inputs, widths[level], outer, block, norm, level == 0, dropout and level in middle)
+            block = UnetLevel(inputs, widths[level], outer, block, norm, biased, level == 0, level in middle)
         assert block is not None
         self.model = block
         self.apply(initialise)
@@ -71,13 +74,13 @@ class UnetLevel(nn.Module):
         inner: int,
         channels_out: int,
         child: "UnetLevel | None",
-        norm: Norm,
+        norm: AnyNorm,
+        bias: bool,
         outermost: bool,
         dropout: bool,
     ) -> None:
         super().__init__()
         self.outermost = outermost
-        bias = needs_bias(norm)
         down: list[nn.Module] = [nn.Conv2d(channels_in, inner, 4, 2, 1, bias=bias)]
         joined = inner if child is None else 2 * inner
         up: list[nn.Module] = [
