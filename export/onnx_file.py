@@ -3,8 +3,6 @@
 import contextlib
 import io
 import logging
-import os
-import secrets
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from vfxgan.errors import ModelError, WriteError
+from vfxgan.errors import ModelError
 from vfxgan.spec import METADATA_KEY, ImageInput, LatentInput, ModelSpec
+from vfxgan.whole_files import write_whole
 
 OPSET = 20
 OLD_OPSET = 17  # TensorRT 8.6 and Houdini
@@ -154,18 +153,8 @@ def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
 
 
 def write_onnx(model: onnx.ModelProto, path: Path) -> None:
-    """Write beside the target, then replace. Raises WriteError; nothing is left behind."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(model.SerializeToString(deterministic=True))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise WriteError(f"{path}: cannot be written ({error.strerror or error}); check space and folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    """The same model gives the same bytes. Raises WriteError; nothing half-written is left."""
+    write_whole(path, model.SerializeToString(deterministic=True))
 
 
 @contextlib.contextmanager

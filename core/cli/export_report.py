@@ -1,0 +1,64 @@
+"""What `vfxgan export` prints: the plan of a dry run, a line for each artefact, engines that fit or not."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vfxgan.export.pipeline import Artefact, Plan
+    from vfxgan.gpu.options import BuildOptions
+
+
+def tell(plan: "Plan") -> None:
+    from vfxgan.progress import say
+
+    for note in plan.source.notes:
+        say(note)
+
+
+def print_plan(plan: "Plan", engine: "BuildOptions | None") -> None:
+    """What would be written, for `--dry-run`."""
+    from vfxgan.render.inspect import table
+
+    spec, targets = plan.spec, plan.targets
+    shape = ["any" if plan.shape.any_batch else "1", *map(str, plan.shape.size or ())]
+    facts: dict[str, Any] = {
+        "source": f"{plan.source.path} (SHA-256 {plan.source.sha256})",
+        "model": f"{spec.name}: {spec.kind}, {spec.architecture}, scale {spec.scale}, range {spec.value_range}",
+        "arguments": spec.arguments,
+        "graph": f"opset {plan.opset}, batch {shape[0]}, "
+        + (f"{'x'.join(shape[1:])}" if shape[1:] else "any size" if spec.kind != "generator" else f"{spec.size}"),
+    }
+    tell(plan)
+    print("\n".join(table(facts)))
+    for path in targets.files():
+        print(f"would write {path}{' (exists)' if path.exists() else ''}")
+    if engine is not None:
+        print(f"would build {targets.folder / targets.stem}.<gpu>.<tensorrt>.<key>.plan, and its .json: {engine}")
+
+
+def print_artefact(artefact: "Artefact") -> None:
+    state = "kept, it is the same" if artefact.kept else "written"
+    print(f"{artefact.path}: {artefact.what}, {artefact.path.stat().st_size / 2**20:.1f} MiB, {state}")
+    parity = artefact.parity
+    if parity is not None:
+        allowed = "" if parity.allowed_max_abs_error is None else f" (allowed {parity.allowed_max_abs_error:.3g})"
+        least = "" if parity.allowed_psnr_db is None else f" (at least {parity.allowed_psnr_db:g})"
+        print(
+            f"  parity over {parity.seeds} {parity.inputs}, PyTorch against {parity.runtime}: max abs error "
+            f"{parity.max_abs_error:.3g}{allowed}, PSNR {parity.psnr_db:.1f} dB{least}"
+        )
+
+
+def print_engines(place: Path) -> None:
+    """One line an engine; exit 1 if any does not fit."""
+    from vfxgan.errors import ModelError
+    from vfxgan.gpu.check import check_engines
+
+    found = check_engines(place)
+    for engine in found:
+        print(engine.line)
+    unfit = sum(not engine.fits for engine in found)
+    if unfit:
+        raise ModelError(
+            f"{unfit} of {len(found)} engines do not fit this machine; build anew with: vfxgan export --trt"
+        )

@@ -1,0 +1,245 @@
+"""An export from the first look at the source to the last file: trace, compare, convert, build."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from torch import nn
+
+from vfxgan.errors import ModelError, TargetError, VfxganError
+from vfxgan.export.fold import fold_batch_norms
+from vfxgan.export.gate_inputs import GateInput, Kind, gate_inputs, kind_of_inputs, worst_cases
+from vfxgan.export.onnx_file import OLD_OPSET, OPSET, Shape, to_onnx, with_spec, write_onnx
+from vfxgan.export.onnxruntime_cpu import CpuSession
+from vfxgan.export.parity import Run, check_parity, run_torch
+from vfxgan.export.request import (
+    ExportRequest,
+    Precision,
+    Targets,
+    check_sizes,
+    graph_shape,
+    is_same_model,
+    may_replace,
+    targets_of,
+)
+from vfxgan.export.sources import Source, open_source
+from vfxgan.progress import ProgressStyle, say
+from vfxgan.spec import SPEC_VERSION, ImageInput, ModelSpec, Parity
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A file that was written, or was there already and is the same.
+
+    Attributes:
+        what: "FP32 ONNX", "FP16 ONNX", "TensorRT engine", …
+        parity: against PyTorch in FP32; None where the file is not a network (a Nuke script).
+    """
+
+    path: Path
+    what: str
+    parity: Parity | None
+    kept: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is known before the work starts: what `--dry-run` prints."""
+
+    source: Source
+    spec: ModelSpec
+    targets: Targets
+    shape: Shape
+    opset: int
+
+
+def plan_export(request: ExportRequest) -> Plan:
+    """Read the source and settle what will be written where.
+
+    Raises:
+        ModelError: the source cannot be used. UsageError: options that do not fit it. TargetError: a file in the way,
+        or a folder that cannot be written to.
+    """
+    source = open_source(request.source, request.hints)
+    spec = request.changes.applied_to(source.spec).model_copy(update={"spec_version": SPEC_VERSION})
+    check_sizes(request, spec)
+    targets = targets_of(request, source)
+    for path in targets.files():
+        if path != request.source:
+            may_replace(path, spec, request.overwrite)
+    _check_writable(targets.folder)
+    return Plan(source, spec, targets, graph_shape(request, spec), request.opset or _usual_opset(request))
+
+
+def export(request: ExportRequest, plan: Plan, progress: ProgressStyle) -> Iterator[Artefact]:
+    """Write each file of the plan as soon as it has passed the gate: what comes later cannot take it away.
+
+    Raises:
+        ParityError: an artefact differs from the network. WriteError: disk or permissions.
+        MissingExtraError, RuntimeFailure: no engine can be built here; raised after all other files were written.
+    """
+    work = _Work(request, plan)
+    if plan.targets.fp32 is not None:
+        yield work.fp32(plan.targets.fp32)
+    if plan.targets.fp16 is not None and plan.source.spec.precision == "fp32":
+        yield work.fp16(plan.targets.fp16)
+    if plan.targets.torchscript is not None:
+        yield from work.nuke(plan.targets)
+    if plan.targets.houdini is not None:
+        yield work.houdini(plan.targets.houdini)
+    if request.engine is not None:
+        yield work.engine(progress)
+
+
+class _Work:
+    """The steps of one export. Each artefact is compared with the same reference on the same inputs."""
+
+    def __init__(self, request: ExportRequest, plan: Plan) -> None:
+        self.request, self.plan, self.source = request, plan, plan.source
+        size = plan.shape.size
+        self.inputs: tuple[Kind, list[GateInput]] = (
+            kind_of_inputs(plan.spec, request.gate.plates),
+            gate_inputs(plan.spec, request.gate.plates, size),
+        )
+        self.reference = run_torch(self.source.network) if self.source.network is not None else self._run_source()
+        self.model = self._traced()
+        self.spec = self._with_tiling(plan.spec)
+
+    def _run_source(self) -> Run:
+        assert self.source.onnx is not None
+        return _run_onnx(self.source.onnx)[1]
+
+    def _traced(self) -> onnx.ModelProto:
+        """The FP32 graph."""
+        if self.source.onnx is not None:
+            return self.source.onnx
+        say(f"tracing {self.plan.spec.architecture} ({_count(self.network)} weights), opset {self.plan.opset}")
+        return to_onnx(fold_batch_norms(self.network), self.plan.spec, self.plan.shape, self.plan.opset)
+
+    @property
+    def network(self) -> nn.Module:
+        if self.source.network is None:
+            raise ModelError(f"{self.source.path}: TorchScript and Houdini files need the checkpoint, not an ONNX file")
+        return self.source.network
+
+    def _with_tiling(self, spec: ModelSpec) -> ModelSpec:
+        """Measured, unless the source is an ONNX that says it already."""
+        if not isinstance(spec.input, ImageInput) or spec.tiling.receptive_field_px is not None:
+            return spec
+        if self.plan.shape.size is not None and self.source.network is None:
+            return spec  # a graph of one size cannot be tried on tiles: it stays `whole`
+        from vfxgan.export.tiling import measure_tiling
+
+        say("measuring the receptive field and the overlap that tiles need")
+        return spec.model_copy(update={"tiling": measure_tiling(self.reference, spec, self.source.network)})
+
+    def fp32(self, target: Path) -> Artefact:
+        spec = self._compared(self.model, self.spec, "fp32", target)
+        if self.plan.targets.source_is_fp32 and self.source.spec == spec:
+            return Artefact(target, "FP32 ONNX", spec.parity, kept=True)
+        return self._written(self.model, spec, target, "FP32 ONNX")
+
+    def fp16(self, target: Path) -> Artefact:
+        from vfxgan.export.audit import audit_ranges
+        from vfxgan.export.half import to_half
+
+        say("auditing ranges: what half precision could not hold stays FP32")
+        cases = [*self.inputs[1], *worst_cases(self.spec, self.plan.shape.size)]
+        ranges = audit_ranges(self.model, [case.array for case in cases])
+        half = to_half(self.model, ranges.kept_fp32)
+        spec = self.spec.model_copy(update={"precision": "fp16", "ranges": ranges, "parity": None})
+        return self._written(half, self._compared(half, spec, "fp16", target), target, "FP16 ONNX")
+
+    def _compared(self, model: onnx.ModelProto, spec: ModelSpec, precision: Precision, target: Path) -> ModelSpec:
+        runtime, run = _run_onnx(model)
+        evidence = target.with_name(f"{target.name.removesuffix('.onnx')}.parity.png")
+        limits = self.request.gate.limits(precision)
+        parity = check_parity(self.reference, run, runtime, self.inputs, spec, limits, evidence)
+        return spec.model_copy(update={"parity": parity})
+
+    def _written(self, model: onnx.ModelProto, spec: ModelSpec, target: Path, what: str) -> Artefact:
+        if target.exists() and not self.request.overwrite:
+            if is_same_model(target, model, spec):
+                return Artefact(target, what, spec.parity, kept=True)
+            raise TargetError(f"{target} exists and is another model; give --overwrite, or another --out")
+        write_onnx(with_spec(model, spec), target)
+        return Artefact(target, what, spec.parity)
+
+    def nuke(self, targets: Targets) -> Iterator[Artefact]:
+        from vfxgan.export.nuke_script import write_nuke_script
+        from vfxgan.export.torchscript import write_torchscript
+
+        assert targets.torchscript is not None
+        assert targets.nuke is not None
+        parity = write_torchscript(self.network, self.spec, targets.torchscript)
+        yield Artefact(targets.torchscript, "TorchScript for Nuke", parity)
+        write_nuke_script(targets.nuke, self.spec, targets.torchscript)
+        yield Artefact(targets.nuke, "Nuke script", None)
+
+    def houdini(self, target: Path) -> Artefact:
+        from vfxgan.export.houdini import houdini_model
+
+        assert self.request.houdini is not None
+        model, parity = houdini_model(self.network, self.spec, *self.request.houdini)
+        write_onnx(model, target)
+        return Artefact(target, "ONNX for Houdini", parity)
+
+    def engine(self, progress: ProgressStyle) -> Artefact:
+        """Built from the FP16 file as it lies on disk, and compared like all others."""
+        from vfxgan.export.trt.build import build_engine, require_tensorrt, write_engine
+        from vfxgan.gpu.engine import EngineRunner
+
+        require_tensorrt()
+        options, onnx_path = self.request.engine, self.plan.targets.fp16
+        assert options is not None
+        assert onnx_path is not None
+        built = build_engine(onnx_path, self.spec, options, progress)
+        with ExitStack() as stack:
+            runner = stack.enter_context(EngineRunner(built.engine))
+            shape: Any = runner.input_shape
+            size = tuple(shape[2:]) if isinstance(self.spec.input, ImageInput) else None
+            inputs = (self.inputs[0], gate_inputs(self.spec, self.request.gate.plates, size))
+            limits = self.request.gate.limits("fp16")
+            evidence = self.plan.targets.folder / f"{self.plan.targets.stem}.engine.parity.png"
+            parity = check_parity(self.reference, runner.infer, built.runtime, inputs, self.spec, limits, evidence)
+        path = write_engine(built, self.plan.targets.folder, onnx_path.stem, parity)
+        return Artefact(path, "TensorRT engine", parity)
+
+
+def _run_onnx(model: onnx.ModelProto) -> tuple[str, Run]:
+    """The runtime's name, and the graph's one output for an input."""
+    session = CpuSession(model.SerializeToString())
+    return session.name, lambda x: session.run(x)[0]
+
+
+def _usual_opset(request: ExportRequest) -> int:
+    """The newest that everything reads, but for TensorRT 8.6, which ends at 17."""
+    if request.engine is not None:
+        from vfxgan.gpu.library import series, tensorrt
+
+        with contextlib.suppress(VfxganError):  # what is missing is said once the ONNX files are written
+            if series(str(tensorrt().__version__))[0] == 8:
+                return OLD_OPSET
+    return OPSET
+
+
+def _count(network: nn.Module) -> str:
+    return f"{sum(parameter.numel() for parameter in network.parameters()):,}"
+
+
+def _check_writable(folder: Path) -> None:
+    """Minutes of work should not end at a read-only folder."""
+    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    try:
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise TargetError(
+            f"{folder}: cannot be written to ({error.strerror}); name another place with --out"
+        ) from error
