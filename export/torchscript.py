@@ -1,0 +1,120 @@
+"""An image model as TorchScript for Nuke's Inference node: core traced, colour scripted around it."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vfxgan.errors import ModelError, TargetError
+from vfxgan.export.onnx_file import EXAMPLE_PX
+from vfxgan.export.parity import LIMITS, Limits, Run, check_parity
+from vfxgan.export.plate_reference import as_signal, light_inputs, plate_reference
+from vfxgan.export.scene_linear import MIN_SIDE_PX, SceneLinear, scene_linear
+from vfxgan.export.torchscript_archive import rewrite, take_names
+from vfxgan.spec import ImageInput, ModelSpec, Parity
+from vfxgan.whole_files import write_whole
+
+Array = NDArray[np.float32]
+
+SUFFIX = ".torchscript.pt"  # Nuke's file browser looks for .pt; `.pt` alone would be the checkpoint beside it
+
+
+def torchscript_path(onnx_target: Path) -> Path:
+    """Where the TorchScript of an export goes: beside the ONNX file, by its name."""
+    return onnx_target.with_name(onnx_target.name.removesuffix(".onnx") + SUFFIX)
+
+
+def write_torchscript(
+    network: nn.Module, spec: ModelSpec, target: Path, *, overwrite: bool = False, limits: Limits = LIMITS["fp32"]
+) -> Parity:
+    """Write a model that takes and gives scene-linear light, and says what it is.
+
+    Args:
+        network: as trained, float32, weights loaded; not altered.
+        limits: in the network's range.
+    Returns:
+        How far the file, as it will be loaded, is from the network on pictures of light in and beyond its range.
+    Raises:
+        ModelError: a generator, or what `scene_linear` cannot take. ParityError: the file would differ.
+        TargetError: it is there already. WriteError: it cannot be written.
+    """
+    if target.exists() and not overwrite:
+        raise TargetError(f"{target} exists; give --overwrite, or another --out")
+    archive = _saved(script(scene_linear(network, spec), spec))
+    with _quiet():
+        loaded = torch.jit.load(io.BytesIO(rewrite(archive, spec.to_json())))
+    parity = check_parity(
+        as_signal(plate_reference(network, spec), spec),
+        as_signal(_run(loaded), spec),
+        f"torchscript {torch.__version__.partition('+')[0]} cpu",
+        ("pictures", light_inputs(spec)),
+        spec,
+        limits,
+    )
+    write_whole(target, rewrite(archive, spec.model_copy(update={"parity": parity}).to_json()))
+    return parity
+
+
+def script(module: SceneLinear, spec: ModelSpec) -> torch.jit.ScriptModule:
+    """The module with its core and its resize traced, scripted as a whole: any height and width.
+
+    Raises:
+        ModelError: the trace holds on to the size it was made at.
+    """
+    assert isinstance(spec.input, ImageInput)
+    multiple = spec.input.size_multiple
+    height, width = (-(-max(side, MIN_SIDE_PX) // multiple) * multiple for side in EXAMPLE_PX)
+    example = torch.linspace(*spec.value_range, spec.input.channels * height * width)
+    example = example.view(1, spec.input.channels, height, width)
+    with _quiet(), torch.no_grad():
+        take_names(module)
+        core = torch.jit.trace(module.core, example, check_trace=False)
+        _check_any_size(module.core, core, spec, (height, width))
+        resize = module.resize if spec.scale == 1 else torch.jit.trace(module.resize, example, check_trace=False)
+        scripted: torch.jit.ScriptModule = torch.jit.script(SceneLinear(core, resize, module.activation, spec).eval())
+    return scripted
+
+
+def _check_any_size(core: nn.Module, traced: nn.Module, spec: ModelSpec, size: tuple[int, int]) -> None:
+    """A trace writes down what ran; a shape that went into a number would stay that number."""
+    assert isinstance(spec.input, ImageInput)
+    multiple = max(spec.input.size_multiple, MIN_SIDE_PX)
+    for height, width in ((size[1], size[0]), (2 * multiple, 3 * multiple)):
+        x = torch.linspace(*spec.value_range, spec.input.channels * height * width).view(1, -1, height, width)
+        expected, found = core(x), traced(x)
+        if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-4, atol=1e-5):
+            raise ModelError(
+                f"{spec.name}: traced at {size[0]}x{size[1]}, it is another network at {height}x{width}; its forward "
+                "turns a size into a number"
+            )
+
+
+def _saved(module: torch.jit.ScriptModule) -> bytes:
+    body = io.BytesIO()
+    with _quiet():
+        torch.jit.save(module, body)
+    return body.getvalue()
+
+
+def _run(module: torch.jit.ScriptModule) -> Run:
+    def run(light: Array) -> Array:
+        with torch.inference_mode():
+            picture: Tensor = module(torch.from_numpy(light))
+        output: Array = picture.numpy()
+        return output
+
+    return run
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTorch calls TorchScript deprecated; Nuke takes nothing else."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
