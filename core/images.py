@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from vfxgan.errors import ImageError, UsageError, WriteError
 
 Pixels = NDArray[Any]  # [H, W, C], float16, float32, uint8 or uint16
+Window = tuple[int, int, int, int]  # x, y, width, height
 
 FORMAT_OF_EXTENSION = {".exr": "openexr", ".png": "png"}
 EXR_COMPRESSIONS = (
@@ -44,11 +45,24 @@ class Picture:
         pixels: [H, W, C] in the file's own type.
         channels: names, in order.
         attributes: the header, as OpenImageIO names it.
+        types: of those attributes whose type their Python value does not tell: timecodes, matrices, …
+        origin: x, y of the first pixel; of EXR's data window.
+        display: x, y, width, height of the picture that the pixels belong in; None where they fill it.
     """
 
     pixels: Pixels
     channels: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    types: Mapping[str, Any] = field(default_factory=dict)
+    origin: tuple[int, int] = (0, 0)
+    display: Window | None = None
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Data and display window where they say more than the size does; else nothing."""
+        data = (*self.origin, self.pixels.shape[1], self.pixels.shape[0])
+        plain = self.origin == (0, 0) and self.display in (None, data)
+        return () if plain else (*data, *(self.display or data))
 
 
 def use_threads(count: int) -> None:
@@ -84,7 +98,9 @@ def read_picture(path: Path) -> Picture:
         trouble = source.geterror() or oiio.geterror()
         if pixels is None or trouble:
             raise ImageError(f"{path}: cut short or damaged ({_one_line(trouble) or 'no pixels'}); replace the file")
-        return Picture(np.asarray(pixels), tuple(spec.channelnames), _attributes(spec))
+        display = (spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+        channels, attributes = tuple(spec.channelnames), _attributes(spec)
+        return Picture(np.asarray(pixels), channels, attributes, origin=(spec.x, spec.y), display=display)
     finally:
         source.close()
 
@@ -99,15 +115,19 @@ class Layout:
         type: of the chosen channels, as OpenImageIO names it: half, float, uint8, uint16, …
         data: x, y, width, height of the pixels stored.
         display: x, y, width, height of the picture they belong in.
+        parts: how many the file has.
+        types: of the attributes.
     """
 
     part: int
     channels: tuple[str, ...]
     chosen: tuple[int, ...]
     type: str
-    data: tuple[int, int, int, int]
-    display: tuple[int, int, int, int]
+    data: Window
+    display: Window
     attributes: Mapping[str, Any]
+    parts: int = 1
+    types: Mapping[str, Any] = field(default_factory=dict)
 
 
 ChannelChoice = Callable[[tuple[str, ...]], tuple[int, ...] | None]
@@ -163,6 +183,8 @@ def _find_layout(source: Any, path: Path, choose: ChannelChoice) -> Layout:
                 (spec.x, spec.y, spec.width, spec.height),
                 (spec.full_x, spec.full_y, spec.full_width, spec.full_height),
                 _attributes(spec),
+                max(1, spec.get_int_attribute("oiio:subimages", 1)),
+                {item.name: item.type for item in spec.extra_attribs},
             )
         seen.append("deep samples" if spec.deep else ", ".join(names))
         part += 1
@@ -191,9 +213,22 @@ def _one_line(text: str) -> str:
     return line if len(line) <= MAX_REASON_CHARS else f"{line[:MAX_REASON_CHARS].rsplit(' ', 1)[0]} …"
 
 
-def pixel_digest(pixels: Pixels, channels: tuple[str, ...]) -> str:
-    """SHA-256 over type, shape, channel names and values, as they decode."""
-    digest = hashlib.sha256(f"{pixels.dtype.str}{pixels.shape}{','.join(channels)}".encode())
+def choose_colour(names: tuple[str, ...]) -> tuple[int, ...] | None:
+    """R, G, B and A by name, whatever else there is; one grey channel with or without alpha; else nothing."""
+    places = {name.upper(): index for index, name in reversed(list(enumerate(names)))}
+    if all(name in places for name in "RGB"):
+        return tuple(places[name] for name in "RGBA" if name in places)
+    if len(names) == 1:
+        return (0,)
+    if "Y" in places and not {"RY", "BY"} & set(places):  # with these two it is luminance, and the colour is in them
+        return tuple(places[name] for name in "YA" if name in places)
+    return None
+
+
+def pixel_digest(picture: Picture) -> str:
+    """SHA-256 over type, shape, windows, channel names and values, as they decode."""
+    pixels, windows = picture.pixels, "".join(f"|{number}" for number in picture.windows)
+    digest = hashlib.sha256(f"{pixels.dtype.str}{pixels.shape}{','.join(picture.channels)}{windows}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
 
@@ -259,7 +294,7 @@ def decoded_digest(path: Path, picture: Picture) -> str:
 
     def look(temporary: Path) -> None:
         decoded = read_picture(temporary)
-        digests.append(pixel_digest(decoded.pixels, decoded.channels))
+        digests.append(pixel_digest(decoded))
 
     write_picture(path, picture, before_replace=look, keep=False)
     return digests[0]
@@ -270,9 +305,13 @@ def _encode(temporary: Path, path: Path, picture: Picture) -> None:
     height, width, count = pixels.shape
     spec = oiio.ImageSpec(width, height, count, oiio.TypeDesc(_TYPE_NAMES[pixels.dtype.name]))
     spec.channelnames = picture.channels
+    spec.x, spec.y = picture.origin
+    spec.full_x, spec.full_y, spec.full_width, spec.full_height = picture.display or (*picture.origin, width, height)
     spec.attribute("DateTime", FIXED_DATE)
     for name, value in picture.attributes.items():
-        if isinstance(value, tuple):
+        if name in picture.types:
+            spec.attribute(name, picture.types[name], value)
+        elif isinstance(value, tuple):
             spec.attribute(name, oiio.TypeDesc(f"float[{len(value)}]"), value)
         else:
             spec.attribute(name, value)

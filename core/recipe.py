@@ -25,23 +25,30 @@ class Recipe:
 
     Attributes:
         model: SHA-256 of the model file.
-        seed: of the latent.
+        seed: of the latent; None for a plate.
         options: those that change pixels or their encoding.
         fingerprint: of the runtime, the libraries and the CPU.
+        plate: SHA-256 of the file that the frame was made from; None for a seed.
     """
 
     model: str
-    seed: int
+    seed: int | None
     options: Mapping[str, Plain]
     fingerprint: Mapping[str, Plain]
     pixel_revision: int = PIXEL_REVISION
+    plate: str | None = None
+
+    @property
+    def source(self) -> dict[str, int | str | None]:
+        """What the picture was made from: a seed or a plate."""
+        return {"seed": self.seed} if self.plate is None else {"plate": self.plate}
 
     def to_json(self) -> str:
         """Canonical: keys sorted, no white space, ASCII."""
         return json.dumps(
             {
                 "model": self.model,
-                "seed": self.seed,
+                **self.source,
                 "options": dict(self.options),
                 "fingerprint": dict(self.fingerprint),
                 "pixel_revision": self.pixel_revision,
@@ -53,8 +60,8 @@ class Recipe:
 
     def same_intent(self, other: "Recipe") -> bool:
         """Equal but for the fingerprint: the same picture, made by another runtime or on another machine."""
-        mine, theirs = (self.model, self.seed, self.pixel_revision), (other.model, other.seed, other.pixel_revision)
-        return mine == theirs and dict(self.options) == dict(other.options)
+        mine, theirs = (self.model, self.pixel_revision), (other.model, other.pixel_revision)
+        return mine == theirs and self.source == other.source and dict(self.options) == dict(other.options)
 
 
 @dataclass(frozen=True)
@@ -98,15 +105,19 @@ def read_stamp(header: Mapping[str, Any]) -> Stamp | None:
 
 
 def _recipe_of(fields: Any) -> Recipe | None:
-    if not isinstance(fields, dict) or set(fields) != {"model", "seed", "options", "fingerprint", "pixel_revision"}:
+    if not isinstance(fields, dict) or set(fields) - {"seed", "plate"} != _COMMON or len(fields) != len(_COMMON) + 1:
         return None
-    numbers = (fields["seed"], fields["pixel_revision"])
     tables = (fields["options"], fields["fingerprint"])
-    if not isinstance(fields["model"], str) or not all(type(number) is int for number in numbers):
+    if not isinstance(fields["model"], str) or type(fields["pixel_revision"]) is not int:
+        return None
+    if type(fields.get("seed", 0)) is not int or not isinstance(fields.get("plate", ""), str):
         return None
     if not all(isinstance(table, dict) and _is_plain(table) for table in tables):
         return None
-    return Recipe(**fields)
+    return Recipe(**{"seed": None, **fields})
+
+
+_COMMON = {"model", "options", "fingerprint", "pixel_revision"}
 
 
 def _is_plain(table: dict[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """Frame sequences on disk: patterns such as `shot010/####.exr`, through fileseq."""
 
 import functools
+import re
 import string
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ import fileseq
 
 from vfxgan.errors import UsageError
 from vfxgan.images import FORMAT_OF_EXTENSION
+
+MAX_FRAMES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -44,36 +47,56 @@ def _sequence(text: str) -> fileseq.FileSequence:
     return fileseq.FileSequence(text, pad_style=fileseq.PAD_STYLE_HASH1)
 
 
-def parse_pattern(text: str, frames: int) -> Pattern:
-    """Check an output pattern before anything is started.
+def parse_pattern(text: str, frames: int, option: str = "--out") -> Pattern:
+    """Check a pattern before anything is started.
 
     Args:
         text: `####`, `%04d`, `@@@@` and `$F4` are the same.
-        frames: how many frames will be written; several need padding.
+        frames: how many frames it is for; several need padding.
+        option: that gave it, for messages.
     Raises:
         UsageError: unknown extension, no padding for several frames, or not a pattern.
     """
     path = Path(text)
     if path.suffix.lower() not in FORMAT_OF_EXTENSION:
         known = " or ".join(FORMAT_OF_EXTENSION)
-        raise UsageError(f"--out {text!r}: unknown extension {path.suffix!r}; write {known}")
+        raise UsageError(f"{option} {text!r}: unknown extension {path.suffix!r}; write {known}")
     if set("#@%$") & set(str(path.parent)):
-        raise UsageError(f"--out {text!r}: the padding belongs in the file name, not in the folder")
+        raise UsageError(f"{option} {text!r}: the padding belongs in the file name, not in the folder")
     if not set("#@%$") & set(path.name):
         if frames > 1:
             example = path.with_name(f"{path.stem}.####{path.suffix}")
             raise UsageError(
-                f"--out {text!r} names one file, but there are {frames} frames; write '{example}' (quoted)"
+                f"{option} {text!r} names one file, but there are {frames} frames; write '{example}' (quoted)"
             )
         return Pattern(text, 0)
     try:
         sequence = _sequence(text)
     except fileseq.FileSeqException as error:
-        raise UsageError(f"--out {text!r} is not a sequence pattern ({error}); write 'shot010/####.exr'") from error
+        raise UsageError(f"{option} {text!r} is not a sequence pattern ({error}); write 'shot010/####.exr'") from error
     padding = sequence.zfill()
     if padding <= 0 or any(mark in sequence.basename() + sequence.extension() for mark in "#@%$"):
-        raise UsageError(f"--out {text!r} has padding in two places or none; write 'shot010/####.exr'")
+        raise UsageError(f"{option} {text!r} has padding in two places or none; write 'shot010/####.exr'")
     return Pattern(text, padding)
+
+
+def parse_frames(text: str) -> list[int]:
+    """Frame numbers in the order given: `1001-1100`, `1001-1100x2`, `5,9`, `-5-10`.
+
+    Raises:
+        UsageError: not a range, or more frames than a shot has.
+    """
+    remedy = "write 1001-1100, 1001-1100x2 or 1001,1005"
+    for first, last in re.findall(r"(-?\d+)\s*-\s*(-?\d+)", text):
+        if abs(int(last) - int(first)) >= MAX_FRAMES:
+            raise UsageError(f"--frames {text!r}: more than {MAX_FRAMES} frames; {remedy}")
+    try:
+        numbers = list(fileseq.FrameSet(text))
+    except (fileseq.ParseException, ValueError, OverflowError, MemoryError) as error:
+        raise UsageError(f"--frames {text!r} is not a range of frames; {remedy}") from error
+    if not numbers or any(int(number) != number for number in numbers):
+        raise UsageError(f"--frames {text!r} is not a range of whole frames; {remedy}")
+    return [int(number) for number in numbers]
 
 
 def frames_on_disk(pattern: Pattern) -> dict[int, Path]:

@@ -104,7 +104,7 @@ def draw_sheet(paths: Sequence[Path], layout: Layout, background: Background) ->
 
 def _number(picture: Picture | None, path: Path) -> int | None:
     stamp = read_stamp(picture.attributes) if picture else None
-    if stamp is not None:
+    if stamp is not None and stamp.recipe.seed is not None:
         return stamp.recipe.seed
     digits = re.findall(r"-?\d+", path.stem)
     return int(digits[-1]) if digits else None

@@ -17,6 +17,7 @@ from vfxgan.errors import VfxganError
 from vfxgan.modelfile import ModelFile, find_model, read_model
 from vfxgan.render.request import usable_cores
 from vfxgan.render.runtimes import DEFAULT_RUNTIME, RUNTIMES, RuntimeOptions, installed, load_runtime
+from vfxgan.render.runtimes.checks import smallest_input
 from vfxgan.render.runtimes.fingerprint import cpu_level
 from vfxgan.render.spaces import DEFAULT_CONFIG
 
@@ -71,7 +72,7 @@ def _runtime(name: str, model: ModelFile | None) -> Found:
         return Found(name, version is not None, has, needed)
     try:
         with load_runtime(name, model, RuntimeOptions()) as runtime:
-            runtime.infer(np.zeros(runtime.input_shape, np.float32))
+            runtime.infer(smallest_input(runtime.input_shape, model))
     except VfxganError as error:
         return Found(name, False, str(error), needed)
     return Found(name, True, f"{version}{note}, ran the model", needed)

@@ -52,6 +52,20 @@ def store(light: Light, bit_depth: BitDepth, conversion: Conversion | None = Non
     return Stored(pixels, clamped)
 
 
+def store_pixels(light: Array, bit_depth: BitDepth, conversion: Conversion | None = None) -> Stored:
+    """Bring the light of a whole picture into an EXR's type.
+
+    Args:
+        light: [H, W, C] float32, linear Rec.709, premultiplied; overwritten.
+        bit_depth: half or float.
+        conversion: to another colour space.
+    """
+    if conversion is not None:
+        light = conversion.apply(light)
+    pixels = np.empty(light.shape, _TYPES[bit_depth])
+    return Stored(pixels, _store_converted(np.moveaxis(light, -1, 0), pixels))
+
+
 def _store_linear(plane: Array, out: Pixels, spare: tuple[Array, Array]) -> int:
     if out.dtype == np.float32:
         out[...] = plane
@@ -72,9 +86,17 @@ def _gathered(light: Light) -> Array:
 def _store_converted(planes: Array, out: Pixels) -> int:
     clamped = 0
     for channel, plane in enumerate(planes):
-        clamped += clamp_to_half(plane) if out.dtype == np.float16 else 0
+        clamped += clamp_to_half(plane) if out.dtype == np.float16 else _clamp_to_float(plane)
         out[..., channel] = plane
     return clamped
+
+
+def _clamp_to_float(values: Array) -> int:
+    """Light can pass what float32 holds only where the plate nearly does; infinity is never stored."""
+    count = int(np.count_nonzero(np.isinf(values)))
+    if count:
+        np.nan_to_num(values, copy=False)
+    return count
 
 
 def _store_srgb(light: Light, rows: slice, out: Pixels) -> int:

@@ -61,7 +61,7 @@ def frame_facts(path: Path) -> Facts:
         return facts
     facts["recipe"] = {
         "model": stamp.recipe.model,
-        "seed": stamp.recipe.seed,
+        **stamp.recipe.source,
         "options": dict(stamp.recipe.options),
         "fingerprint": dict(stamp.recipe.fingerprint),
         "pixel_revision": stamp.recipe.pixel_revision,

@@ -1,6 +1,7 @@
 """`--like FRAME`: model, seed and options from a frame's recipe."""
 
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from vfxgan.latents import parse_seeds
 from vfxgan.modelfile import ModelFile, find_model, packaged_models, read_model
 from vfxgan.recipe import PIXEL_REVISION, Recipe, read_stamp
 from vfxgan.render.options import OutputOptions, OutputRequest
+from vfxgan.render.plate_file import file_digest
 from vfxgan.render.runtimes import RUNTIMES
 
 
@@ -17,7 +19,7 @@ from vfxgan.render.runtimes import RUNTIMES
 class Filled:
     """What a recipe leaves of a request: nothing absent that it knows."""
 
-    seeds: str
+    seeds: str | None
     runtime: str
     output: OutputRequest
 
@@ -30,15 +32,23 @@ class Like:
     recipe: Recipe
     model: ModelFile
 
-    def fill(self, seeds: str | None, runtime: str | None, output: OutputRequest) -> Filled:
+    def fill(self, seeds: str | None, plates: str | None, runtime: str | None, output: OutputRequest) -> Filled:
         """The recipe's values where nothing was given.
+
+        Args:
+            plates: where to look for the plate that the frame was made from; a recipe holds no path.
 
         Raises:
             UsageError: a given value contradicts the recipe; all of them in one message.
         """
+        if self.recipe.plate is not None and plates is None:
+            raise UsageError(f"--like {self.frame}: it was made from a plate; say where plates are with --in")
         problems = []
-        if seeds is not None and parse_seeds(seeds) != [self.recipe.seed]:
-            problems.append(f"--seeds {seeds} but the frame is of seed {self.recipe.seed}")
+        if seeds is not None and (self.recipe.seed is None or parse_seeds(seeds) != [self.recipe.seed]):
+            made_of = "a plate" if self.recipe.seed is None else f"seed {self.recipe.seed}"
+            problems.append(f"--seeds {seeds} but the frame is of {made_of}")
+        if plates is not None and self.recipe.seed is not None:
+            problems.append(f"--in {plates} but the frame is of seed {self.recipe.seed}")
         made_by = str(self.recipe.fingerprint.get("runtime", "")).partition(" ")[0]
         if runtime is not None and runtime != made_by:
             problems.append(f"--runtime {runtime} but the frame was made by {made_by}")
@@ -47,7 +57,18 @@ class Like:
         filled = self._filled_output(output, problems)
         if problems:
             raise UsageError(f"--like {self.frame}: {'; '.join(problems)}; drop the option, or --like")
-        return Filled(str(self.recipe.seed), made_by, filled)
+        return Filled(None if self.recipe.seed is None else str(self.recipe.seed), made_by, filled)
+
+    def find_plate(self, plates: Iterable[Path]) -> Path:
+        """The plate that the frame was made from.
+
+        Raises:
+            UsageError: none of them is.
+        """
+        found = next((plate for plate in plates if file_digest(plate) == self.recipe.plate), None)
+        if found is None:
+            raise UsageError(f"--like {self.frame}: the plate with SHA-256 {self.recipe.plate} is not among --in's")
+        return found
 
     def _filled_output(self, output: OutputRequest, problems: list[str]) -> OutputRequest:
         values: dict[str, object] = {}

@@ -6,14 +6,17 @@ from typing import Literal, cast, get_args
 from vfxgan.errors import UsageError
 from vfxgan.images import check_compression
 from vfxgan.recipe import Plain
-from vfxgan.spec import LatentInput, ModelSpec
+from vfxgan.spec import ImageInput, LatentInput, ModelSpec
 
 BitDepth = Literal["half", "float", "8", "16"]
 FileFormat = Literal["exr", "png"]
+BadPixels = Literal["error", "zero", "clamp"]
 
+AS_PLATE: Literal["plate"] = "plate"  # of bit depth and colour space: whatever the plate has
 DEPTHS: dict[FileFormat, tuple[BitDepth, ...]] = {"exr": ("half", "float"), "png": ("16", "8")}
 SRGB_NAMES = ("srgb", "srgb_rec709_scene", "srgb_texture")
 REC709_NAMES = ("lin_rec709", "lin_rec709_scene", "linear rec.709 (srgb)", "lin_srgb")
+REC709 = "lin_rec709"
 DEFAULT_COMPRESSION = "zips"
 
 
@@ -26,6 +29,8 @@ class OutputRequest:
     colorspace: str | None = None
     ocio: str | None = None
     z_interval: float | None = None
+    in_colorspace: str | None = None
+    bad_pixels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,23 @@ class OutputOptions:
     """The same, resolved.
 
     Attributes:
+        bit_depth: "plate" for a plate's own.
         compression: of an EXR; "" for PNG, whose compression changes no pixel and is fixed.
-        colorspace: "lin_rec709" (EXR, no conversion), "sRGB" (PNG), or the name of a space in an OCIO config.
+        colorspace: "lin_rec709" (EXR, no conversion), "sRGB" (PNG), the name of a space in an OCIO config, or "plate".
         ocio: the config that was asked for; None means $OCIO, else the built-in one.
+        z_interval: of seeds, None for plates.
+        in_colorspace: that plates are in; None: what they say themselves.
+        bad_pixels: what becomes of a plate's NaN and Inf, None for seeds.
     """
 
     format: FileFormat
-    bit_depth: BitDepth
+    bit_depth: BitDepth | Literal["plate"]
     compression: str
     colorspace: str
     ocio: str | None
-    z_interval: float
+    z_interval: float | None
+    in_colorspace: str | None = None
+    bad_pixels: BadPixels | None = None
 
     def for_recipe(self, config_id: str | None) -> dict[str, Plain]:
         """The recipe's `options`; `config_id` names the OCIO config where one was used."""
@@ -51,17 +62,19 @@ class OutputOptions:
             "format": self.format,
             "bit_depth": self.bit_depth,
             "colorspace": self.colorspace,
-            "z_interval": self.z_interval,
         }
-        if self.compression:
-            options["compression"] = self.compression
-        if config_id:
-            options["ocio"] = config_id
-        return options
+        where_given = {
+            "z_interval": self.z_interval,
+            "in_colorspace": self.in_colorspace,
+            "bad_pixels": self.bad_pixels,
+            "compression": self.compression,
+            "ocio": config_id,
+        }
+        return options | {name: value for name, value in where_given.items() if value not in (None, "")}
 
 
 def resolve_output(request: OutputRequest, extension: str, spec: ModelSpec) -> OutputOptions:
-    """Fill in defaults and check options against each other.
+    """Fill in defaults of a render of seeds and check options against each other.
 
     Args:
         extension: of the output pattern, ".exr" or ".png".
@@ -73,8 +86,14 @@ def resolve_output(request: OutputRequest, extension: str, spec: ModelSpec) -> O
     problems += _compression_problems(request, file_format)
     if request.z_interval is not None and not 0 < request.z_interval <= 100:
         problems.append(f"--z-interval {request.z_interval:g} is outside 0 … 100 (0 excluded)")
+    for option, value in (("--in-colorspace", request.in_colorspace), ("--bad-pixels", request.bad_pixels)):
+        if value is not None:
+            problems.append(f"{option} {value!r} is for plates (--in), not for seeds")
     if not isinstance(spec.input, LatentInput):
-        problems.append(f"model {spec.name!r} makes pictures of pictures ({spec.kind}): --seeds is for generators")
+        problems.append(
+            f"model {spec.name!r} makes pictures of pictures ({spec.kind}): --seeds is for generators, "
+            "give it plates with --in"
+        )
     if problems:
         raise UsageError("; ".join(problems))
     assert isinstance(spec.input, LatentInput)
@@ -83,14 +102,48 @@ def resolve_output(request: OutputRequest, extension: str, spec: ModelSpec) -> O
         format=file_format,
         bit_depth=cast(BitDepth, request.bit_depth or DEPTHS[file_format][0]),
         compression=(request.compression or DEFAULT_COMPRESSION) if is_exr else "",
-        colorspace=_canonical(request.colorspace, "lin_rec709") if is_exr else "sRGB",
+        colorspace=_canonical(request.colorspace, REC709) if is_exr else "sRGB",
         ocio=request.ocio,
         z_interval=float(spec.input.interval if request.z_interval is None else request.z_interval),
     )
 
 
+def resolve_plate_output(request: OutputRequest, extension: str, spec: ModelSpec) -> OutputOptions:
+    """The same for a render of plates.
+
+    Raises:
+        UsageError: every problem, in one message.
+    """
+    problems = [] if request.bit_depth == AS_PLATE else _depth_problems(request, "exr")
+    problems += _compression_problems(request, "exr")
+    if extension != ".exr":
+        problems.append(f"--out: plates are rendered to EXR so far, not to {extension}; write .exr")
+    if request.z_interval is not None:
+        problems.append(f"--z-interval {request.z_interval:g} is for seeds, not for plates (--in)")
+    if request.bad_pixels is not None and request.bad_pixels not in get_args(BadPixels):
+        problems.append(f"--bad-pixels {request.bad_pixels!r} is unknown; use {', '.join(get_args(BadPixels))}")
+    if not isinstance(spec.input, ImageInput):
+        problems.append(f"model {spec.name!r} makes pictures of seeds ({spec.kind}); give --seeds, not --in")
+    elif spec.input.channels not in (1, 3, 4):
+        problems.append(f"model {spec.name!r} takes {spec.input.channels} channels; plates have 1, 3 or 4")
+    if problems:
+        raise UsageError("; ".join(problems))
+    return OutputOptions(
+        format="exr",
+        bit_depth=cast(BitDepth, request.bit_depth or AS_PLATE),
+        compression=request.compression or DEFAULT_COMPRESSION,
+        colorspace=_canonical(request.colorspace, AS_PLATE),
+        ocio=request.ocio,
+        z_interval=None,
+        in_colorspace=_canonical(request.in_colorspace, "") or None,
+        bad_pixels=cast(BadPixels, request.bad_pixels or "error"),
+    )
+
+
 def _canonical(name: str | None, default: str) -> str:
-    return default if name is None or name.lower() in REC709_NAMES else name
+    if name is None:
+        return default
+    return REC709 if name.lower() in REC709_NAMES else name
 
 
 def _depth_problems(request: OutputRequest, file_format: FileFormat) -> list[str]:

@@ -21,6 +21,8 @@ class Made:
 
     outcome: Outcome
     clipped: int = 0
+    repaired: int = 0
+    notes: tuple[str, ...] = ()
 
 
 Work = Callable[[Frame], Made]
@@ -34,6 +36,9 @@ class Tally:
     kept: int = 0
     clipped_values: int = 0
     clipped_frames: int = 0
+    repaired_pixels: int = 0
+    repaired_frames: int = 0
+    notes: set[str] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)  # by frame number
 
     @property
@@ -45,6 +50,14 @@ class Tally:
         self.kept += made.outcome == "kept"
         self.clipped_values += made.clipped
         self.clipped_frames += made.clipped > 0
+        self.repaired_pixels += made.repaired
+        self.repaired_frames += made.repaired > 0
+
+    def new_notes(self, made: Made) -> str:
+        """What has not been said yet."""
+        fresh = [note for note in made.notes if note not in self.notes]
+        self.notes.update(fresh)
+        return "; ".join(fresh)
 
 
 @dataclass(frozen=True)
@@ -87,20 +100,21 @@ class _Crew:
         return [] if self.stop.is_set() else self._frames[first : first + self._batch]
 
     def _make(self, frame: Frame) -> None:
-        facts: dict[str, Any] = {"frame": frame.number, "seed": frame.seed, "path": str(frame.path)}
+        facts: dict[str, Any] = dict(frame.facts)
         try:
             made = self._work(frame)
         except WriteError:
             raise  # a disk that is full for one frame is full for all
         except VfxganError as error:
-            reason = f"frame {frame.number} (seed {frame.seed}): {error}"
+            reason = f"frame {frame.number} ({frame.source}): {error}"
             with self._lock:
                 self.tally.failed[frame.number] = reason
             self.events.put(_Event(frame, {**facts, "state": "failed"}, reason))
             return
         with self._lock:
             self.tally.add(made)
-        self.events.put(_Event(frame, {**facts, "state": made.outcome}))
+            notes = self.tally.new_notes(made)
+        self.events.put(_Event(frame, {**facts, "state": made.outcome}, notes))
 
     def _give_up(self, error: BaseException) -> None:
         with self._lock:

@@ -16,11 +16,23 @@ NAMED_FRAMES = 3
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame to make: which seed goes where."""
+    """One frame to make: of which seed or plate, and where it goes."""
 
     number: int
-    seed: int
     path: Path
+    seed: int | None = None
+    plate: Path | None = None
+
+    @property
+    def source(self) -> str:
+        """For messages: "seed 7", or the plate's path."""
+        return f"seed {self.seed}" if self.plate is None else str(self.plate)
+
+    @property
+    def facts(self) -> dict[str, int | str | None]:
+        """For progress events."""
+        source = {"seed": self.seed} if self.plate is None else {"plate": str(self.plate)}
+        return {"frame": self.number, **source, "path": str(self.path)}
 
 
 class State(Enum):
@@ -31,6 +43,7 @@ class State(Enum):
     BROKEN = "broken"  # ours, or nobody's: cut short, or not the pixels that its header promises
     OTHER_RUNTIME = "other runtime"
     FOREIGN = "foreign"
+    UNKNOWN = "unknown"  # its plate cannot be read
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ def find_problem(path: Path) -> str:
         return "has no recipe: not written by vfxgan, or its header was replaced"
     if not stamp.is_whole:
         return "its recipe was changed: the digest in the header does not fit"
-    if pixel_digest(picture.pixels, picture.channels) != stamp.pixels:
+    if pixel_digest(picture) != stamp.pixels:
         return "its pixels are not those that were rendered"
     return ""
 
@@ -117,11 +130,19 @@ def _compare(stamp: Stamp, recipe: Recipe) -> Finding:
 def _first_difference(theirs: Recipe, ours: Recipe) -> str:
     if theirs.model != ours.model:
         return f"model {theirs.model[:12]}…, not {ours.model[:12]}…"
-    if theirs.seed != ours.seed:
-        return f"seed {theirs.seed}, not {ours.seed}"
+    if theirs.source != ours.source:
+        return _source_difference(theirs, ours)
     if theirs.pixel_revision != ours.pixel_revision:
         return f"pixel revision {theirs.pixel_revision}, not {ours.pixel_revision}"
     return _difference(dict(theirs.options), dict(ours.options))
+
+
+def _source_difference(theirs: Recipe, ours: Recipe) -> str:
+    if theirs.plate and ours.plate:
+        return f"made from a plate of other bytes, {theirs.plate[:12]}…"
+    if theirs.plate or ours.plate:
+        return "made from a plate, not a seed" if theirs.plate else f"made from seed {theirs.seed}, not a plate"
+    return f"seed {theirs.seed}, not {ours.seed}"
 
 
 def _difference(theirs: dict[str, object], ours: dict[str, object]) -> str:

@@ -1,18 +1,19 @@
 """A render as asked for, and as resolved: model, frames, options. Nothing is opened or written here."""
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vfxgan.errors import UsageError
 from vfxgan.latents import parse_seeds
-from vfxgan.modelfile import ModelFile, find_model, read_model
+from vfxgan.modelfile import DEFAULT_MODEL, DEFAULT_UPSCALER, ModelFile, find_model, read_model
 from vfxgan.render.like import Like, read_like
-from vfxgan.render.options import OutputOptions, OutputRequest, resolve_output
+from vfxgan.render.options import OutputOptions, OutputRequest, resolve_output, resolve_plate_output
 from vfxgan.render.plan import Consent, Frame
 from vfxgan.render.runtimes import DEFAULT_RUNTIME, check_runtime_name
-from vfxgan.sequences import Pattern, parse_pattern
+from vfxgan.sequences import Pattern, frames_on_disk, parse_frames, parse_pattern
 
 MAX_THREADS = 1024
 
@@ -23,6 +24,8 @@ class RenderRequest:
 
     out: str
     seeds: str | None = None
+    plates: str | None = None
+    frames: str | None = None
     model: str | None = None
     like: str | None = None
     runtime: str | None = None
@@ -57,17 +60,19 @@ def resolve(request: RenderRequest) -> Job:
     """
     like = read_like(request.like, request.model) if request.like else None
     if like is not None:
-        filled = like.fill(request.seeds, request.runtime, request.output)
+        filled = like.fill(request.seeds, request.plates, request.runtime, request.output)
         request = replace(request, seeds=filled.seeds, runtime=filled.runtime, output=filled.output)
-    seeds = parse_seeds(_given(request.seeds))
-    pattern = parse_pattern(request.out, len(seeds))
-    model = like.model if like else read_model(find_model(request.model))
-    output = resolve_output(request.output, pattern.extension, model.spec)
+    _check_source(request)
+    frames, pattern = _plate_frames(request, like) if request.plates is not None else _seed_frames(request)
+    default = DEFAULT_MODEL if request.plates is None else DEFAULT_UPSCALER
+    model = like.model if like else read_model(find_model(request.model, default))
+    resolved = resolve_output if request.plates is None else resolve_plate_output
+    output = resolved(request.output, pattern.extension, model.spec)
     if like is not None:
         like.check_format(output)
     return Job(
         model=model,
-        frames=tuple(frames_of(seeds, pattern, request.start_frame)),
+        frames=tuple(frames),
         pattern=pattern,
         output=output,
         runtime=check_runtime_name(request.runtime or DEFAULT_RUNTIME),
@@ -78,6 +83,28 @@ def resolve(request: RenderRequest) -> Job:
     )
 
 
+def _check_source(request: RenderRequest) -> None:
+    if request.plates is None:
+        if request.seeds is None:
+            raise UsageError(
+                "no seeds and no plates: give --seeds 0-499, --seeds @picks.txt, --in 'plate/####.exr', "
+                "or --like FRAME.exr"
+            )
+        if request.frames is not None:
+            raise UsageError(f"--frames {request.frames} is for plates (--in); seeds are chosen with --seeds")
+    elif request.seeds is not None:
+        raise UsageError(f"--seeds {request.seeds} and --in {request.plates!r} are two sources; give one")
+    elif request.start_frame is not None:
+        raise UsageError(f"--start-frame {request.start_frame} is for seeds; plates keep their frame numbers")
+
+
+def _seed_frames(request: RenderRequest) -> tuple[list[Frame], Pattern]:
+    assert request.seeds is not None
+    seeds = parse_seeds(request.seeds)
+    pattern = parse_pattern(request.out, len(seeds))
+    return frames_of(seeds, pattern, request.start_frame), pattern
+
+
 def frames_of(seeds: list[int], pattern: Pattern, start_frame: int | None) -> list[Frame]:
     """Seed s to frame s, or the i-th seed of the list to frame `start_frame` + i.
 
@@ -85,11 +112,51 @@ def frames_of(seeds: list[int], pattern: Pattern, start_frame: int | None) -> li
         UsageError: two seeds for one file.
     """
     numbers = seeds if start_frame is None else [start_frame + place for place in range(len(seeds))]
-    frames = [Frame(number, seed, pattern.path(number)) for number, seed in zip(numbers, seeds, strict=True)]
+    frames = [Frame(number, pattern.path(number), seed) for number, seed in zip(numbers, seeds, strict=True)]
     path, count = Counter(frame.path for frame in frames).most_common(1)[0]
     if count > 1:
         raise UsageError(f"--seeds: {count} seeds go to one frame, {path}; list each once, or give --start-frame")
     return frames
+
+
+def _plate_frames(request: RenderRequest, like: Like | None) -> tuple[list[Frame], Pattern]:
+    """Each plate to the frame of its number; with a frame to make again, the one plate that it was made from."""
+    assert request.plates is not None
+    source = parse_pattern(request.plates, 1, "--in")
+    if source.extension != ".exr":
+        raise UsageError(f"--in {request.plates!r}: plates are EXR so far; convert them to .exr")
+    plates = _plates(source, request.frames)
+    if like is not None:
+        own_number = _number_in(like.frame)
+        nearest_first = sorted(plates, key=lambda number: number != own_number)
+        found = like.find_plate(plates[number] for number in nearest_first)
+        plates = {number: plate for number, plate in plates.items() if plate == found}
+    pattern = parse_pattern(request.out, len(plates))
+    frames = [Frame(number, pattern.path(number), plate=plate) for number, plate in plates.items()]
+    plate_files = {plate.resolve() for plate in plates.values()}
+    replaced = next((frame.path for frame in frames if frame.path.resolve() in plate_files), None)
+    if replaced is not None:
+        raise UsageError(f"--out {request.out!r} would replace the plate {replaced}; write elsewhere")
+    return frames, pattern
+
+
+def _plates(source: Pattern, frames: str | None) -> dict[int, Path]:
+    if frames is not None:
+        if not source.padding:
+            raise UsageError(f"--frames {frames} needs a pattern, and --in {source.text!r} is one file")
+        return {number: source.path(number) for number in parse_frames(frames)}
+    found = frames_on_disk(source)
+    if not found:
+        raise UsageError(
+            f"--in {source.text!r}: no plates there; give a file, or a pattern in quotes: 'plate/####.exr'"
+        )
+    return found if source.padding else {_number_in(path): path for path in found.values()}
+
+
+def _number_in(path: Path) -> int:
+    """`shot.1001.exr` is frame 1001; a file without a number is frame 0."""
+    digits = re.search(r"\d+$", path.stem)
+    return int(digits[0]) if digits else 0
 
 
 def usable_cores() -> int:
@@ -100,12 +167,6 @@ def usable_cores() -> int:
     except (OSError, ValueError):
         return cores
     return cores if quota == "max" else max(1, min(cores, -(-int(quota) // int(period))))
-
-
-def _given(seeds: str | None) -> str:
-    if seeds is None:
-        raise UsageError("no seeds: give --seeds 0-499, --seeds @picks.txt, or --like FRAME.exr")
-    return seeds
 
 
 def _checked(option: str, value: int) -> int:

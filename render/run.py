@@ -8,11 +8,14 @@ from pathlib import Path
 from vfxgan.errors import FramesFailed, ImageError, TargetError
 from vfxgan.images import use_threads
 from vfxgan.progress import Progress
+from vfxgan.render.frames import FrameMaker
 from vfxgan.render.pipeline import Made, Tally, make_frames
 from vfxgan.render.plan import Consent, Finding, Frame, State, examine, look, refuse_foreign
+from vfxgan.render.plates import plate_maker
 from vfxgan.render.request import Job
 from vfxgan.render.runtimes import Runtime, RuntimeOptions, load_runtime
-from vfxgan.render.seeds import FrameMaker, frame_maker
+from vfxgan.render.seeds import seed_maker
+from vfxgan.spec import LatentInput
 
 NAMED_FAILURES = 20
 
@@ -29,15 +32,27 @@ def survey(job: Job, maker: FrameMaker) -> list[tuple[Frame, Finding]]:
     Raises:
         TargetError: frames of another recipe are in the way.
     """
-    found = [(frame, look(frame.path, maker.recipe(frame.seed))) for frame in job.frames]
+    found = [(frame, _glance(frame, maker)) for frame in job.frames]
     refuse_foreign(found, job.consent)
     return found
+
+
+def _glance(frame: Frame, maker: FrameMaker) -> Finding:
+    """A recipe costs a look at the whole plate, so it is only asked for where something stands at the target."""
+    if not frame.path.exists():
+        return Finding(State.MISSING)
+    try:
+        recipe = maker.recipe(frame)
+    except ImageError as error:  # that frame will fail by its name, and the others are made
+        return Finding(State.UNKNOWN, str(error))
+    return look(frame.path, recipe)
 
 
 def prepare(job: Job, runtime: Runtime) -> FrameMaker:
     """Join what a frame needs, for `survey` and `render`."""
     use_threads(1)
-    return frame_maker(job.model, runtime, job.output)
+    make = seed_maker if isinstance(job.model.spec.input, LatentInput) else plate_maker
+    return make(job.model, runtime, job.output)
 
 
 def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
@@ -68,14 +83,15 @@ class _Work:
         self.maker, self.consent = maker, consent
 
     def __call__(self, frame: Frame) -> Made:
-        finding = examine(frame.path, self.maker.recipe(frame.seed))
+        finding = examine(frame.path, self.maker.recipe(frame))
         if self.consent.keeps(finding):
             return Made("kept")
         if self.consent.refuses(finding):  # it was not there when the run began
             raise ImageError(f"{frame.path} appeared meanwhile ({finding.reason}); it was left alone")
         if finding.state is State.FOREIGN and not frame.path.is_file():
             raise ImageError(f"{frame.path} is {finding.reason}; remove it")
-        return Made("rendered", self.maker.write(frame.seed, frame.path))
+        written = self.maker.write(frame, frame.path)
+        return Made("rendered", written.clipped, written.repaired, written.notes)
 
 
 def check_writable(folder: Path) -> None:
@@ -106,4 +122,9 @@ def summary(job: Job, tally: Tally, started: float) -> str:
     if tally.clipped_values:
         limit = "PNG's 0 … 1" if job.output.format == "png" else "half's ±65504"
         parts.append(f"{tally.clipped_values} values in {tally.clipped_frames} frames were clipped to {limit}")
+    if tally.repaired_pixels:
+        parts.append(
+            f"{tally.repaired_pixels} pixels of NaN or Inf in {tally.repaired_frames} plates were set to "
+            f"{'0' if job.output.bad_pixels == 'zero' else 'the nearest finite value, NaN to 0'}"
+        )
     return "; ".join(parts)

@@ -1,6 +1,7 @@
-"""Output colour spaces: none (linear Rec.709), or any of an OpenColorIO config, through OpenImageIO."""
+"""Colour spaces of files: linear Rec.709, or any of an OpenColorIO config, through OpenImageIO."""
 
 import difflib
+import functools
 import hashlib
 import os
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from vfxgan.errors import ImageError, UsageError
-from vfxgan.render.options import OutputOptions
+from vfxgan.render.options import REC709, REC709_NAMES, OutputOptions
 
 Array = NDArray[np.float32]
 
 # Pinned: ocio://default follows the library, and the cg config has no camera spaces.
 DEFAULT_CONFIG = "ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4"
-SOURCE_SPACE = "lin_rec709"
+SOURCE_SPACE = REC709
 
 _D65 = (0.3127, 0.3290)
 _ACES_WHITE = (0.32168, 0.33767)
@@ -34,7 +35,7 @@ CHROMATICITIES = {
 
 @dataclass(frozen=True)
 class Conversion:
-    """From linear Rec.709 to one space of one config.
+    """From linear Rec.709 to one space of one config, or from there to linear Rec.709.
 
     Attributes:
         space: the config's own name for it.
@@ -42,6 +43,7 @@ class Conversion:
         config_id: for the recipe: the built-in config's name, or the SHA-256 of the config file.
         interop_id: the Color Interop Forum's name for the space, "" where it has none.
         linear: whether colour can be converted premultiplied.
+        to_light: the space is where it comes from.
     """
 
     space: str
@@ -49,21 +51,23 @@ class Conversion:
     config_id: str
     interop_id: str
     linear: bool
+    to_light: bool = False
 
     def apply(self, pixels: Array) -> Array:
-        """Convert [H, W, C] premultiplied linear Rec.709.
+        """Convert [H, W, C], premultiplied.
 
         Raises:
             ImageError: OpenImageIO refused.
         """
-        source, target = oiio.ImageBuf(pixels), oiio.ImageBuf()
+        source, target = oiio.ImageBuf(np.ascontiguousarray(pixels)), oiio.ImageBuf()
+        first, second = (self.space, SOURCE_SPACE) if self.to_light else (SOURCE_SPACE, self.space)
         # An alpha of OpenImageIO's own making: [H, W, 4] arrays come without channel names.
         source.specmod().alpha_channel = 3 if pixels.shape[2] == 4 else -1
         done = oiio.ImageBufAlgo.colorconvert(
-            target, source, SOURCE_SPACE, self.space, not self.linear, "", "", self.config, nthreads=1
+            target, source, first, second, not self.linear, "", "", self.config, nthreads=1
         )
         if not done:
-            raise ImageError(f"cannot be converted to {self.space!r} ({target.geterror()})")
+            raise ImageError(f"cannot be converted from {first!r} to {second!r} ({target.geterror()})")
         return np.ascontiguousarray(target.get_pixels(oiio.FLOAT))
 
 
@@ -77,19 +81,39 @@ def find_conversion(options: OutputOptions) -> Conversion | None:
         if options.ocio:
             raise UsageError(f"--ocio {options.ocio!r} goes with --colorspace; name a space, or leave it out")
         return None
-    config, origin = _config_of(options)
+    return conversion_of(options.colorspace, options.ocio, "--colorspace")
+
+
+def conversion_of(name: str, ocio: str | None, option: str, *, to_light: bool = False) -> Conversion | None:
+    """The conversion between linear Rec.709 and a named space; None where the two are one.
+
+    Args:
+        name: as the user or the file has it.
+        ocio: as `OutputOptions.ocio`.
+        option: or file that named the space, for messages.
+    Raises:
+        UsageError: the config cannot be read, or has no such space; the closest names are listed.
+    """
+    if name.lower() in REC709_NAMES:
+        return None
+    return _conversion(name, *_config_of(ocio), option, to_light)
+
+
+@functools.lru_cache(maxsize=64)  # one look at a config takes longer than a small plate's colours
+def _conversion(name: str, config: str, origin: str, option: str, to_light: bool) -> Conversion:
     colours = oiio.ColorConfig(config)
     trouble = colours.geterror()  # without this look, a config that is missing becomes another one
     if trouble:
         raise UsageError(f"{origin}: {' '.join(trouble.split())}; correct the path")
-    space = _known_space(colours, options.colorspace, origin)
-    _known_space(colours, SOURCE_SPACE, origin)
+    space = _known_space(colours, name, origin, option)
+    _known_space(colours, SOURCE_SPACE, origin, option)
     return Conversion(
         space=space,
         config=config,
         config_id=_config_id(config),
         interop_id=colours.get_color_interop_id(space) or "",
         linear=bool(colours.isColorSpaceLinear(space)),
+        to_light=to_light,
     )
 
 
@@ -111,9 +135,9 @@ def header_of(options: OutputOptions, conversion: Conversion | None) -> dict[str
     return attributes
 
 
-def _config_of(options: OutputOptions) -> tuple[str, str]:
-    if options.ocio:
-        return options.ocio, f"--ocio {options.ocio!r}"
+def _config_of(ocio: str | None) -> tuple[str, str]:
+    if ocio:
+        return ocio, f"--ocio {ocio!r}"
     from_environment = os.environ.get("OCIO")
     if from_environment:
         return from_environment, f"$OCIO {from_environment!r}"
@@ -126,11 +150,11 @@ def _config_id(config: str) -> str:
     return f"sha256:{hashlib.sha256(Path(config).read_bytes()).hexdigest()}"
 
 
-def _known_space(colours: Any, name: str, origin: str) -> str:
+def _known_space(colours: Any, name: str, origin: str, option: str) -> str:
     if colours.getColorSpaceIndex(name) >= 0:
         return str(colours.resolve(name))
     names = [known for space in colours.getColorSpaceNames() for known in (space, *colours.getAliases(space))]
     by_lower = {known.lower(): known for known in names}
     close = [by_lower[known] for known in difflib.get_close_matches(name.lower(), by_lower, n=4, cutoff=0.5)]
     hint = f"close names: {', '.join(close)}" if close else f"it has {len(colours.getColorSpaceNames())} spaces"
-    raise UsageError(f"--colorspace: {origin} has no space {name!r}; {hint}")
+    raise UsageError(f"{option}: {origin} has no space {name!r}; {hint}")

@@ -100,10 +100,13 @@ def sample(paths: Sequence[Path], count: int) -> list[Path]:
     return [paths[(2 * place + 1) * len(paths) // (2 * count)] for place in range(count)]
 
 
-def rerender(paths: Sequence[Path], model: str | None) -> Iterator[Compared]:
+def rerender(paths: Sequence[Path], model: str | None, plates: str | None = None) -> Iterator[Compared]:
     """Make frames again from their recipes and compare the files.
 
+    Args:
+        plates: pattern of the plates, for frames that were made from plates.
     Raises:
+        UsageError: their plate is not among those.
         ModelError: their model is not at hand.
         MissingExtraError: their runtime is not installed.
     """
@@ -111,14 +114,14 @@ def rerender(paths: Sequence[Path], model: str | None) -> Iterator[Compared]:
         runtimes: dict[tuple[str, str], Runtime] = {}
         for path in paths:
             again = Path(folder) / f"again{path.suffix}"
-            job = resolve(RenderRequest(out=str(again), like=str(path), model=model, threads=1))
+            job = resolve(RenderRequest(out=str(again), like=str(path), model=model, plates=plates, threads=1))
             key = (job.model.sha256, job.runtime)
             if key not in runtimes:
                 runtimes[key] = open_things.enter_context(open_runtime(job))
             maker = prepare(job, runtimes[key])
             assert job.like is not None
-            maker.write(job.like.recipe.seed, again)
-            reasons = tuple(job.like.differences(maker.recipe(job.like.recipe.seed)))
+            maker.write(job.frames[0], again)
+            reasons = tuple(job.like.differences(maker.recipe(job.frames[0])))
             same = again.read_bytes() == path.read_bytes()
             yield Compared(path, same, reasons, math.inf if same else psnr_db(read_picture(path), read_picture(again)))
 

@@ -82,8 +82,8 @@ def test_an_unquoted_pattern_is_explained(cli: Any, tiny: Path) -> None:
     assert "quote it ('####.exr')" in result.line
 
 
-def test_no_seeds_are_named(cli: Any, tiny: Path) -> None:
-    refused(cli("render", tiny, "--out", "a.exr"), 2, "no seeds: give --seeds 0-499")
+def test_no_seeds_and_no_plates_are_named(cli: Any, tiny: Path) -> None:
+    refused(cli("render", tiny, "--out", "a.exr"), 2, "no seeds and no plates: give --seeds 0-499")
 
 
 def test_a_folder_that_cannot_be_written_is_named(cli: Any, tiny: Path, tmp_path: Path) -> None:

@@ -24,6 +24,9 @@ def verify(
         str | None, typer.Option("--seeds", help="Seeds that must be there; others are not looked at.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="For --rerender. Default: as for render.")] = None,
+    plates: Annotated[
+        str | None, typer.Option("--in", help="For --rerender of frames made from plates: where those are.")
+    ] = None,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
 ) -> None:
     """Check frames by the digests they carry, and if asked by rendering a sample of them again."""
@@ -49,7 +52,7 @@ def verify(
                 problems.append(f"{checked.path}: {checked.problem}")
             else:
                 whole.append(checked.path)
-    problems += _rerendered(whole, rerender, model)
+    problems += _rerendered(whole, rerender, model, plates)
     for problem in problems:
         say(problem)
     if problems:
@@ -59,12 +62,12 @@ def verify(
     )
 
 
-def _rerendered(paths: list[Path], count: int, model: str | None) -> list[str]:
+def _rerendered(paths: list[Path], count: int, model: str | None, plates: str | None) -> list[str]:
     from vfxgan.progress import say
     from vfxgan.render.verify import rerender, sample
 
     problems = []
-    for compared in rerender(sample(paths, count), model) if count and paths else ():
+    for compared in rerender(sample(paths, count), model, plates) if count and paths else ():
         if compared.fails:
             problems.append(f"{compared.path}: rendered again it differs (PSNR {compared.psnr_db:.1f} dB)")
         elif not compared.same_bytes:

@@ -1,4 +1,4 @@
-"""`vfxgan render`: seeds to frames."""
+"""`vfxgan render`: seeds or plates to frames."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,9 +7,9 @@ import typer
 from vfxgan.cli.shared import ProgressChoice
 
 if TYPE_CHECKING:
+    from vfxgan.render.frames import FrameMaker
     from vfxgan.render.plan import Finding, Frame
     from vfxgan.render.request import Job
-    from vfxgan.render.seeds import FrameMaker
 
 
 def render(
@@ -22,6 +22,12 @@ def render(
     seeds: Annotated[
         str | None, typer.Option("--seeds", help="0-499, 1-100x2,205, or @picks.txt (a file, in its order).")
     ] = None,
+    plates: Annotated[
+        str | None, typer.Option("--in", help="Plates to upscale or translate, quoted: 'plate/####.exr'.")
+    ] = None,
+    frames: Annotated[
+        str | None, typer.Option("--frames", help="With --in: 1001-1100, 1001-1100x2. Default: those on disk.")
+    ] = None,
     like: Annotated[
         str | None, typer.Option("--like", help="Take model, seed and options from this frame's recipe.")
     ] = None,
@@ -29,10 +35,20 @@ def render(
         int | None,
         typer.Option("--start-frame", help="The i-th seed goes to frame N+i. Default: seed s goes to frame s."),
     ] = None,
-    bit_depth: Annotated[str | None, typer.Option(help="EXR: half (default) or float. PNG: 16 (default) or 8.")] = None,
+    bit_depth: Annotated[
+        str | None,
+        typer.Option(help="EXR: half (default; plates: as the plate) or float. PNG: 16 (default) or 8."),
+    ] = None,
     compression: Annotated[str | None, typer.Option(help="EXR: zips (default), zip:4, piz, dwaa:45, …")] = None,
     colorspace: Annotated[
-        str | None, typer.Option(help="EXR: lin_rec709 (default), ACEScg, or any OCIO space. PNG is sRGB.")
+        str | None,
+        typer.Option(help="EXR: lin_rec709 (default; plates: as the plate), ACEScg, any OCIO space. PNG is sRGB."),
+    ] = None,
+    in_colorspace: Annotated[
+        str | None, typer.Option(help="That plates are in. Default: what they say, else lin_rec709.")
+    ] = None,
+    bad_pixels: Annotated[
+        str | None, typer.Option(help="NaN and Inf in plates: error (default), zero or clamp.")
     ] = None,
     ocio: Annotated[
         str | None, typer.Option(help="OCIO config. Default: $OCIO, else the built-in studio config.")
@@ -53,7 +69,7 @@ def render(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
 ) -> None:
-    """Render seeds to scene-linear EXR (or sRGB PNG): the same bytes every time, on any number of threads.
+    """Render seeds or plates to scene-linear EXR (seeds: or sRGB PNG): the same bytes every time, on any threads.
 
     Run the same command again after an interruption: frames that are whole are kept.
     """
@@ -68,13 +84,15 @@ def render(
         RenderRequest(
             out=out,
             seeds=seeds,
+            plates=plates,
+            frames=frames,
             model=model_option if model is None else model,
             like=like,
             runtime=runtime,
             start_frame=start_frame,
             threads=threads,
             batch=batch,
-            output=OutputRequest(bit_depth, compression, colorspace, ocio, z_interval),
+            output=OutputRequest(bit_depth, compression, colorspace, ocio, z_interval, in_colorspace, bad_pixels),
             consent=Consent(overwrite, mix_runtimes),
         )
     )
@@ -92,7 +110,7 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice) -> None:
         maker = prepare(job, runtime)
         found = survey(job, maker)
         if job.like is not None:
-            for reason in job.like.differences(maker.recipe(job.like.recipe.seed)):
+            for reason in job.like.differences(maker.recipe(job.frames[0])):
                 say(f"warning: --like {job.like.frame}: bytes may differ: {reason}")
         if dry_run:
             _print_plan(job, maker, found)
@@ -109,8 +127,8 @@ def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Findi
 
     first, last = job.frames[0], job.frames[-1]
     print(f"model      {job.model.path} ({job.model.spec.name}, SHA-256 {job.model.sha256})")
-    print(f"frames     {len(job.frames)}: {first.path} (seed {first.seed}) … {last.path} (seed {last.seed})")
-    for key, value in maker.recipe(first.seed).options.items():
+    print(f"frames     {len(job.frames)}: {first.path} ({first.source}) … {last.path} ({last.source})")
+    for key, value in maker.recipe(first).options.items():
         print(f"{key:10s} {value}")
     print(f"runtime    {', '.join(f'{key} {value}' for key, value in maker.runtime.fingerprint.items())}")
     print(f"threads    {job.threads}, batch {job.batch}")

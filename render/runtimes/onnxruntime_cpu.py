@@ -9,7 +9,7 @@ import numpy as np
 from vfxgan.errors import RuntimeFailure
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Plain
-from vfxgan.render.runtimes.checks import check_input, check_picture, importing, static_shape
+from vfxgan.render.runtimes.checks import check_input, check_picture, importing, known_shape
 from vfxgan.render.runtimes.fingerprint import cpu_fingerprint
 from vfxgan.render.runtimes.protocol import Array, RuntimeOptions
 
@@ -28,7 +28,7 @@ class OnnxRuntimeCpu:
         if len(source) != 1 or source[0].type != "tensor(float)":
             raise RuntimeFailure(f"{model.path}: needs one float32 input; export the model again")
         self._input_name = source[0].name
-        self.input_shape = static_shape(source[0].shape, model)
+        self.input_shape = known_shape(source[0].shape, model)
         self.fingerprint: Mapping[str, Plain] = cpu_fingerprint("onnxruntime", onnxruntime.__version__)
 
     @staticmethod
@@ -59,7 +59,7 @@ class OnnxRuntimeCpu:
             (picture,) = self._session.run(None, {self._input_name: np.ascontiguousarray(x)})
         except Exception as error:
             raise RuntimeFailure(f"{self.model.path}: onnxruntime failed ({_reason(error)})") from error
-        return check_picture(picture, self.model)
+        return check_picture(picture, self.model, x)
 
 
 def _reason(error: Exception) -> str:

@@ -11,15 +11,19 @@ import numpy as np
 from vfxgan.errors import RuntimeFailure
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Plain
-from vfxgan.render.runtimes.checks import check_input, check_picture, importing, static_shape
+from vfxgan.render.runtimes.checks import check_input, check_picture, importing, known_shape, smallest_input
 from vfxgan.render.runtimes.fingerprint import cpu_fingerprint
 from vfxgan.render.runtimes.protocol import Array, RuntimeOptions
 
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
+MAX_SIZES = 4  # compiled models kept at a time, each with weights of its own
 
 
 class OpenVinoCpu:
-    """One compiled model with as many single-threaded streams as there are callers; each caller owns a request."""
+    """A compiled model with as many single-threaded streams as there are callers; each caller owns a request.
+
+    A model that takes any size is compiled for each size that comes: shapes stay static, and so do its kernels.
+    """
 
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
         # Its telemetry would call home from a farm node.
@@ -27,33 +31,42 @@ class OpenVinoCpu:
         with importing("openvino"):
             import openvino
         self.model = model
-        self._requests = threading.local()
-        self._compiled: Any = self._compile(openvino, model, options.streams)
-        if len(self._compiled.inputs) != 1 or self._compiled.input(0).element_type != openvino.Type.f32:
+        self._streams = options.streams
+        self._lock = threading.Lock()
+        self._compiled: dict[tuple[int, ...], _Compiled] = {}
+        self._core: Any = openvino.Core()
+        self._source: Any = self._read()
+        if len(self._source.inputs) != 1 or self._source.input(0).element_type != openvino.Type.f32:
             raise RuntimeFailure(f"{model.path}: needs one float32 input; export the model again")
-        partial = self._compiled.input(0).partial_shape
-        self.input_shape = static_shape([side.get_length() if side.is_static else None for side in partial], model)
+        partial = self._source.input(0).partial_shape
+        self.input_shape = known_shape([side.get_length() if side.is_static else None for side in partial], model)
         isa = os.environ.get(ISA_VARIABLE, "")
         version = str(openvino.__version__).partition("-")[0]
         self.fingerprint: Mapping[str, Plain] = cpu_fingerprint("openvino", version, f"onednn {isa}" if isa else "")
         # The binding's first inference sets up statics while it holds the GIL: two threads that both come first wait
         # for each other for ever (seen with 2026.4). So the first one is made here, alone.
-        self.infer(np.zeros(self.input_shape, np.float32))
+        self.infer(smallest_input(self.input_shape, model))
 
-    @staticmethod
-    def _compile(openvino: Any, model: ModelFile, streams: int) -> Any:
+    def _read(self) -> Any:
+        try:
+            return self._core.read_model(self.model.read(), b"")
+        except Exception as error:
+            raise RuntimeFailure(f"{self.model.path}: openvino cannot load it ({_reason(error)})") from error
+
+    def _compile(self, shape: tuple[int, ...]) -> Any:
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",  # on CPUs with bf16 it would choose that by itself
             "EXECUTION_MODE_HINT": "ACCURACY",
-            "NUM_STREAMS": str(streams),
-            "INFERENCE_NUM_THREADS": str(streams),
+            "NUM_STREAMS": str(self._streams),
+            "INFERENCE_NUM_THREADS": str(self._streams),
             "ENABLE_CPU_PINNING": "NO",
         }
         try:
-            core = openvino.Core()
-            return core.compile_model(core.read_model(model.read(), b""), "CPU", settings)
+            source = self._source.clone()
+            source.reshape(list(shape))
+            return self._core.compile_model(source, "CPU", settings)
         except Exception as error:
-            raise RuntimeFailure(f"{model.path}: openvino cannot load it ({_reason(error)})") from error
+            raise RuntimeFailure(f"{self.model.path}: openvino cannot load it ({_reason(error)})") from error
 
     def __enter__(self) -> "OpenVinoCpu":
         return self
@@ -61,23 +74,39 @@ class OpenVinoCpu:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._requests = threading.local()
-        self._compiled = None
+        self._compiled.clear()
+        self._source = self._core = None
 
     def infer(self, x: Array) -> Array:
         """See `Runtime.infer`."""
         check_input(x, self.input_shape)
         try:
-            request = self._request()
+            request = self._request(x.shape)
             request.infer({0: np.ascontiguousarray(x)}, share_inputs=True)
             picture = request.get_output_tensor(0).data.copy()  # the request's own buffer is used again
         except RuntimeError as error:
             raise RuntimeFailure(f"{self.model.path}: openvino failed ({_reason(error)})") from error
-        return check_picture(picture, self.model)
+        return check_picture(picture, self.model, x)
 
-    def _request(self) -> Any:
+    def _request(self, shape: tuple[int, ...]) -> Any:
+        with self._lock:  # two threads with plates of one new size compile it once
+            compiled = self._compiled.pop(shape, None) or _Compiled(self._compile(shape))
+            self._compiled[shape] = compiled  # the last one used stands last
+            if len(self._compiled) > MAX_SIZES:
+                del self._compiled[next(iter(self._compiled))]
+            return compiled.request()
+
+
+class _Compiled:
+    """A model compiled for one size, with a request for each thread that calls."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._requests = threading.local()
+
+    def request(self) -> Any:
         if not hasattr(self._requests, "own"):
-            self._requests.own = self._compiled.create_infer_request()
+            self._requests.own = self._model.create_infer_request()
         return self._requests.own
 
 

@@ -29,13 +29,13 @@ class Runtime(Protocol):
 
     Attributes:
         fingerprint: all that decides its bits beside the model and the input.
-        input_shape: static, [1, …].
+        input_shape: [1, …]; None where the model takes any height or width.
     """
 
     @property
     def fingerprint(self) -> Mapping[str, Plain]: ...
     @property
-    def input_shape(self) -> tuple[int, ...]: ...
+    def input_shape(self) -> tuple[int | None, ...]: ...
 
     def __enter__(self) -> "Runtime": ...
     def __exit__(
@@ -46,7 +46,7 @@ class Runtime(Protocol):
         """One frame.
 
         Args:
-            x: `input_shape`, float32.
+            x: float32, of `input_shape`.
         Returns:
             [1, C, H, W] float32, the model's own range; the caller may write into it.
         Raises:

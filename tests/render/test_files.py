@@ -59,7 +59,7 @@ def test_inspect_shows_a_frames_recipe_and_range(cli: Any, frames: Path) -> None
 
 def test_inspect_shows_a_models_spec(cli: Any, tiny: Path) -> None:
     facts = json.loads(cli("inspect", tiny, "--json").out)
-    assert facts["spec"]["encoding"] == {"name": "extended-srgb", "peak": 16.0, "toe": 0.02}
+    assert facts["spec"]["encoding"] == {"name": "extended-srgb", "peak": 16.0, "toe": 0.02, "extended": False}
     assert facts["opset"] == 17
     assert "channels out" in cli("inspect", tiny).out
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vfxgan.colour import decode, encode, encoded_peak
 from vfxgan.errors import ImageError
-from vfxgan.images import MAX_IMAGE_MIB, Layout, Pixels, read_channels, read_layout
+from vfxgan.images import MAX_IMAGE_MIB, Layout, Pixels, choose_colour, read_channels, read_layout
 from vfxgan.trainer.data.tables import looked_up, repaired, signal_of_alpha, signal_of_codes, signal_of_light
 
 Array = NDArray[np.float32]
@@ -60,18 +60,6 @@ class Decoded:
     bad: int = 0
     clipped: bool = False
     negative: bool = False
-
-
-def choose_colour(names: tuple[str, ...]) -> tuple[int, ...] | None:
-    """R, G, B and A by name, whatever else there is; one grey channel with or without alpha; else nothing."""
-    places = {name.upper(): index for index, name in reversed(list(enumerate(names)))}
-    if all(name in places for name in "RGB"):
-        return tuple(places[name] for name in "RGBA" if name in places)
-    if len(names) == 1:
-        return (0,)
-    if "Y" in places and not {"RY", "BY"} & set(places):  # with these two it is luminance, and the colour is in them
-        return tuple(places[name] for name in "YA" if name in places)
-    return None
 
 
 def read_header(path: Path) -> Header:

@@ -1,0 +1,80 @@
+"""What frames of seeds and of plates have in common: a recipe, and a file that is written whole and stamped with it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from vfxgan.errors import WriteError
+from vfxgan.images import LOSSY_COMPRESSIONS, Picture, decoded_digest, pixel_digest, read_picture, write_picture
+from vfxgan.recipe import PIXELS_KEY, Recipe, stamp_attributes
+from vfxgan.render.options import OutputOptions
+from vfxgan.render.plan import Frame
+from vfxgan.render.runtimes import Runtime
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is to be said of a frame that was written.
+
+    Attributes:
+        clipped: values that the file's type could not hold.
+        repaired: pixels that held NaN or Inf.
+        notes: sentences that hold for the whole run, such as what is not carried.
+    """
+
+    clipped: int = 0
+    repaired: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class FrameMaker(Protocol):
+    """Makes frames of one kind. Safe to use from several threads."""
+
+    @property
+    def runtime(self) -> Runtime: ...
+
+    def recipe(self, frame: Frame) -> Recipe:
+        """What this frame is made from.
+
+        Raises:
+            ImageError: its plate cannot be read.
+        """
+        ...
+
+    def write(self, frame: Frame, path: Path) -> Written:
+        """Make a frame and put it in place, whole or not at all.
+
+        Raises:
+            ImageError: its plate cannot be read, or the network gave NaN or infinity.
+            RuntimeFailure: the runtime failed.
+            WriteError: the disk is full, or the file cannot be written.
+        """
+        ...
+
+
+def write_stamped(path: Path, picture: Picture, recipe: Recipe, output: OutputOptions) -> None:
+    """Write a picture with its recipe and the digest of its pixels as they decode.
+
+    Raises:
+        WriteError: the disk is full, or the file cannot be written.
+    """
+    if not _is_lossy(picture, output):
+        write_picture(path, _stamped(picture, recipe, pixel_digest(picture)))
+        return
+    # The digest is of the pixels as they decode, so they are encoded once to see it, and again to carry it.
+    stamped = _stamped(picture, recipe, decoded_digest(path, picture))
+
+    def unchanged(temporary: Path) -> None:
+        if pixel_digest(read_picture(temporary)) != stamped.attributes[PIXELS_KEY]:
+            raise WriteError(f"{path}: decodes to other pixels each time; use another --compression")
+
+    write_picture(path, stamped, before_replace=unchanged)
+
+
+def _stamped(picture: Picture, recipe: Recipe, digest: str) -> Picture:
+    return replace(picture, attributes={**picture.attributes, **stamp_attributes(recipe, digest)})
+
+
+def _is_lossy(picture: Picture, output: OutputOptions) -> bool:
+    kind = output.compression.partition(":")[0]
+    return kind in LOSSY_COMPRESSIONS and not (kind == "pxr24" and picture.pixels.dtype == "float16")
