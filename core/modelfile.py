@@ -143,8 +143,7 @@ def read_model(path: Path) -> ModelFile:
     Raises:
         ModelError: missing, empty, cut short, not ONNX, weights outside the file, no spec, or a newer spec.
     """
-    data = _read(path)
-    metadata = _metadata(data, path)
+    data, metadata = read_onnx(path)
     text = metadata.properties.get(METADATA_KEY)
     if text is None:
         raise ModelError(f"{path}: is ONNX, but holds no vfxgan spec; write it with: vfxgan export CHECKPOINT")
@@ -152,6 +151,16 @@ def read_model(path: Path) -> ModelFile:
     return ModelFile(
         path, hashlib.sha256(data).hexdigest(), spec, metadata.opset, len(data), metadata.inputs, metadata.outputs
     )
+
+
+def read_onnx(path: Path) -> tuple[bytes, OnnxMetadata]:
+    """The bytes of an ONNX file of any origin, and what it says about itself.
+
+    Raises:
+        ModelError: missing, empty, cut short, not ONNX, or weights outside the file.
+    """
+    data = _read(path)
+    return data, _metadata(data, path)
 
 
 def _read(path: Path) -> bytes:
@@ -176,10 +185,11 @@ def _metadata(data: bytes, path: Path) -> OnnxMetadata:
         raise ModelError(f"{path}: is not an ONNX file, or is cut short ({error}); copy or export it again") from error
     if not metadata.has_graph or not metadata.ir_version:
         raise ModelError(f"{path}: is not an ONNX file, or is cut short (no graph in it); copy or export it again")
-    if metadata.external:
-        raise ModelError(
-            f"{path}: keeps its weights in another file ({metadata.external[0]}); export it with the weights inside"
-        )
+    for tensor in metadata.external:
+        where = f"{tensor.location!r}, for {tensor.name!r}"
+        if tensor.outside:
+            raise ModelError(f"{path}: asks for data outside its folder ({where}); not read: get a file that is whole")
+        raise ModelError(f"{path}: keeps its weights in another file ({where}); export it with the weights inside")
     return metadata
 
 

@@ -17,7 +17,8 @@ _GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
 _GRAPH_INPUT, _GRAPH_OUTPUT = 11, 12
 _VALUE_NAME, _VALUE_TYPE, _TYPE_TENSOR, _TENSOR_SHAPE, _SHAPE_DIM, _DIM_SIZE, _DIM_NAME = 1, 2, 1, 2, 1, 1, 2
 _NODE_ATTRIBUTE, _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 5, 5, 6
-_TENSOR_NAME, _TENSOR_LOCATION, _EXTERNAL = 8, 14, 1
+_TENSOR_NAME, _TENSOR_EXTERNAL_DATA, _TENSOR_LOCATION, _EXTERNAL = 8, 13, 14, 1
+_MODEL_FUNCTION, _FUNCTION_NODE = 25, 7
 
 Field = tuple[int, int | memoryview]  # number, and a varint or the bytes of a length-delimited field
 
@@ -39,6 +40,24 @@ class Border:
 
 
 @dataclass(frozen=True)
+class External:
+    """A tensor whose data lies in another file.
+
+    Attributes:
+        location: of that file, as the model says it: relative to the model's folder, unless somebody means harm.
+    """
+
+    name: str
+    location: str
+
+    @property
+    def outside(self) -> bool:
+        """The location leaves the model's folder."""
+        steps = self.location.replace("\\", "/").split("/")
+        return bool(self.location) and (steps[0] == "" or ".." in steps or ":" in steps[0])
+
+
+@dataclass(frozen=True)
 class OnnxMetadata:
     """What the head and tail of the file say.
 
@@ -47,7 +66,7 @@ class OnnxMetadata:
         has_graph: False for a protobuf that is no model.
         opset: of the default domain, 0 where absent.
         properties: `metadata_props`.
-        external: names of tensors whose data lies in another file.
+        external: tensors whose data lies in another file.
         inputs, outputs: of the graph; tensors that also stand among the weights are left in.
     """
 
@@ -55,7 +74,7 @@ class OnnxMetadata:
     has_graph: bool
     opset: int
     properties: dict[str, str]
-    external: tuple[str, ...]
+    external: tuple[External, ...]
     inputs: tuple[Border, ...] = ()
     outputs: tuple[Border, ...] = ()
 
@@ -68,7 +87,7 @@ def read_onnx_metadata(data: bytes) -> OnnxMetadata:
     """
     ir_version, opset, has_graph = 0, 0, False
     properties: dict[str, str] = {}
-    external: list[str] = []
+    external: list[External] = []
     borders: dict[int, list[Border]] = {_GRAPH_INPUT: [], _GRAPH_OUTPUT: []}
     for number, value in _fields(memoryview(data)):
         if number == _MODEL_IR_VERSION and isinstance(value, int):
@@ -77,6 +96,8 @@ def read_onnx_metadata(data: bytes) -> OnnxMetadata:
             opset = max(opset, _opset_version(_message(value)))
         elif number == _MODEL_METADATA:
             properties.update(_entry(_message(value)))
+        elif number == _MODEL_FUNCTION:
+            external += _external_in_nodes(_message(value), _FUNCTION_NODE, MAX_DEPTH)
         elif number == _MODEL_GRAPH:
             has_graph = True
             external += _external_tensors(_message(value), MAX_DEPTH)
@@ -176,24 +197,30 @@ def _opset_version(data: memoryview) -> int:
     return version if default_domain and isinstance(version, int) else 0
 
 
-def _external_tensors(graph: memoryview, depth: int) -> list[str]:
+def _external_tensors(graph: memoryview, depth: int) -> list[External]:
     if depth == 0:
         raise MalformedProtobuf(f"graphs nested deeper than {MAX_DEPTH}")
-    found: list[str] = []
+    found = _external_in_nodes(graph, _GRAPH_NODE, depth)
     for number, value in _fields(graph):
         if number == _GRAPH_INITIALIZER:
             found += _if_external(_message(value))
         elif number == _GRAPH_SPARSE:
             for part, tensor in _fields(_message(value)):
                 found += _if_external(_message(tensor)) if part in (1, 2) else []
-        elif number == _GRAPH_NODE:
-            for part, attribute in _fields(_message(value)):
-                found += _external_in_attribute(_message(attribute), depth) if part == _NODE_ATTRIBUTE else []
     return found
 
 
-def _external_in_attribute(attribute: memoryview, depth: int) -> list[str]:
-    found: list[str] = []
+def _external_in_nodes(graph: memoryview, node: int, depth: int) -> list[External]:
+    """Of a graph, or of a function, whose nodes stand in another field."""
+    found: list[External] = []
+    for value in _children(graph, node):
+        for attribute in _children(value, _NODE_ATTRIBUTE):
+            found += _external_in_attribute(attribute, depth)
+    return found
+
+
+def _external_in_attribute(attribute: memoryview, depth: int) -> list[External]:
+    found: list[External] = []
     for number, value in _fields(attribute):
         if number == _ATTRIBUTE_TENSOR:
             found += _if_external(_message(value))
@@ -202,11 +229,13 @@ def _external_in_attribute(attribute: memoryview, depth: int) -> list[str]:
     return found
 
 
-def _if_external(tensor: memoryview) -> list[str]:
-    name, external = "", False
+def _if_external(tensor: memoryview) -> list[External]:
+    name, location, external = "", "", False
     for number, value in _fields(tensor):
         if number == _TENSOR_NAME:
             name = _text(value)
         elif number == _TENSOR_LOCATION:
             external = value == _EXTERNAL
-    return [name or "(unnamed)"] if external else []
+        elif number == _TENSOR_EXTERNAL_DATA:
+            location = _entry(_message(value)).get("location", location)
+    return [External(name or "(unnamed)", location)] if external else []
