@@ -66,6 +66,7 @@ def plan_export(request: ExportRequest) -> Plan:
         ModelError: the source cannot be used. UsageError: options that do not fit it. TargetError: a file in the way,
         or a folder that cannot be written to.
     """
+    request.check()
     source = open_source(request.source, request.hints)
     spec = request.changes.applied_to(source.spec).model_copy(update={"spec_version": SPEC_VERSION})
     check_sizes(request, spec)
@@ -177,7 +178,7 @@ class _Work:
 
         assert targets.torchscript is not None
         assert targets.nuke is not None
-        parity = write_torchscript(self.network, self.spec, targets.torchscript)
+        parity = write_torchscript(self.network, self.spec, targets.torchscript, overwrite=self.request.overwrite)
         yield Artefact(targets.torchscript, "TorchScript for Nuke", parity)
         write_nuke_script(targets.nuke, self.spec, targets.torchscript)
         yield Artefact(targets.nuke, "Nuke script", None)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Literal
 import onnx
 
 from vfxgan.errors import ModelError, TargetError, UsageError
-from vfxgan.export.onnx_file import Shape, Size
+from vfxgan.export.onnx_file import IR_OF_OPSET, Shape, Size
 from vfxgan.export.parity import LIMITS, Limits
 from vfxgan.export.sources import Hints, Source
+from vfxgan.export.torchscript import torchscript_path
 from vfxgan.modelfile import read_model
 from vfxgan.spec import ImageInput, ModelSpec
 
@@ -96,6 +97,18 @@ class ExportRequest:
     houdini: Size | None = None
     overwrite: bool = False
 
+    def check(self) -> None:
+        """Raises UsageError: every value that is out of range, in one message."""
+        problems = []
+        if self.opset not in (None, *IR_OF_OPSET):
+            problems.append(f"--opset {self.opset}: {' or '.join(map(str, IR_OF_OPSET))}")
+        if self.gate.tolerance is not None and not 0 < self.gate.tolerance <= 1:
+            problems.append(f"--tolerance {self.gate.tolerance:g} is outside 0 … 1 (0 excluded)")
+        if self.gate.min_psnr_db is not None and not 0 < self.gate.min_psnr_db <= 300:
+            problems.append(f"--min-psnr {self.gate.min_psnr_db:g} is outside 0 … 300 (0 excluded)")
+        if problems:
+            raise UsageError("; ".join(problems))
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -147,7 +160,7 @@ def targets_of(request: ExportRequest, source: Source) -> Targets:
         stem,
         fp32,
         fp16,
-        folder / f"{stem}.nuke.pt" if request.torchscript else None,
+        torchscript_path(folder / f"{stem}.onnx") if request.torchscript else None,
         folder / f"{stem}.nk" if request.torchscript else None,
         folder / f"{stem}.houdini.onnx" if request.houdini else None,
         source_is_fp32=source.onnx is not None and fp32 is not None and _same_file(fp32, request.source),

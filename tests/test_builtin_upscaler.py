@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from vfxgan.colour import encode
-from vfxgan.export.parity import run_onnxruntime
+from vfxgan.export.onnxruntime_cpu import CpuSession
 from vfxgan.modelfile import find_model, packaged_models, read_model
 from vfxgan.trainer.data.degraded import degrade_bicubic
 from vfxgan.trainer.leaves import leaves
@@ -51,7 +51,7 @@ def test_it_is_a_decibel_better_than_bicubic_on_pictures_it_never_saw(model):
         encoded = encode(np.clip(leaves(77, index, 128), 0, 1)).transpose(2, 0, 1)[None]
         high = torch.from_numpy(np.ascontiguousarray(encoded))
         low = degrade_bicubic(high, 2)
-        _, (ours,) = run_onnxruntime(model.read(), [low.numpy()])
+        (ours,) = CpuSession(model.read()).run(low.numpy())
         bicubic = F.interpolate(low, scale_factor=2, mode="bicubic", align_corners=False)
         gain = picture_metrics(torch.from_numpy(ours), high)["psnr"] - picture_metrics(bicubic, high)["psnr"]
         assert gain > 1.0
@@ -60,7 +60,7 @@ def test_it_is_a_decibel_better_than_bicubic_on_pictures_it_never_saw(model):
 @pytest.mark.parametrize("grey", [0.0, 0.18, 0.5, 1.0])
 def test_a_flat_picture_stays_flat(model, grey):
     flat = np.full((1, 3, 24, 24), grey, np.float32)
-    _, (ours,) = run_onnxruntime(model.read(), [flat])
+    (ours,) = CpuSession(model.read()).run(flat)
     assert np.abs(ours - grey).max() < 0.02
 
 
@@ -69,7 +69,7 @@ def test_an_edge_rings_less_than_bicubic_makes_it(model, edge):
     high = torch.full((1, 3, 48, 48), 0.2)
     high[..., edge:] = 0.8
     low = degrade_bicubic(high, 2)
-    _, (ours,) = run_onnxruntime(model.read(), [low.numpy()])
+    (ours,) = CpuSession(model.read()).run(low.numpy())
     bicubic = F.interpolate(low, scale_factor=2, mode="bicubic", align_corners=False)
     assert _overshoot(torch.from_numpy(ours)) < _overshoot(bicubic)
     assert _overshoot(torch.from_numpy(ours)) < 0.04

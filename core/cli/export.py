@@ -37,6 +37,14 @@ class NormChoice(str, Enum):
 
     batch = "batch"
     instance = "instance"
+    none = "none"
+
+
+class DistributionChoice(str, Enum):
+    """`--distribution`."""
+
+    uniform = "uniform"
+    normal = "normal"
 
 
 class KindChoice(str, Enum):
@@ -97,7 +105,8 @@ def export(
         int | None, typer.Option(min=0, max=5, help="0 … 5: build longer, run faster.", rich_help_panel=ENGINE)
     ] = None,
     hardware_compat: Annotated[
-        str | None, typer.Option(help="ampere-plus or same-compute-capability: runs on other GPUs too.", rich_help_panel=ENGINE)
+        str | None,
+        typer.Option(help="ampere-plus or same-compute-capability: runs on other GPUs too.", rich_help_panel=ENGINE),
     ] = None,
     version_compat: Annotated[
         bool, typer.Option("--version-compat", help="Runs with later TensorRT too.", rich_help_panel=ENGINE)
@@ -130,11 +139,12 @@ def export(
     extended: Annotated[
         bool | None, typer.Option(help="It takes values beyond its range whole.", rich_help_panel=SOURCE)
     ] = None,
+    channels: Annotated[int | None, typer.Option(min=1, help="Of the input picture.", rich_help_panel=SOURCE)] = None,
     size_multiple: Annotated[
         int | None, typer.Option(help="H and W must be multiples of this.", rich_help_panel=SOURCE)
     ] = None,
     distribution: Annotated[
-        str | None, typer.Option(help="Of the latent: uniform or normal.", rich_help_panel=SOURCE)
+        DistributionChoice | None, typer.Option(help="Of the latent.", rich_help_panel=SOURCE)
     ] = None,
 ) -> None:
     """ONNX, weights and spec inside, compared with PyTorch; on request FP16, an engine, files for Nuke and Houdini."""
@@ -154,9 +164,7 @@ def export(
         from vfxgan.export.request import Changes, ExportRequest, Gate
         from vfxgan.export.sources import Hints
     try:
-        engine = build_options(
-            trt, batch, tile, profile, workspace, opt_level, hardware_compat, version_compat
-        )
+        engine = build_options(trt, batch, tile, profile, workspace, opt_level, hardware_compat, version_compat)
         request = ExportRequest(
             source=source,
             out=out,
@@ -169,8 +177,9 @@ def export(
                 value_range=range_of(value_range),
                 peak=peak,
                 extended=extended,
+                channels=channels,
                 size_multiple=size_multiple,
-                distribution=distribution,
+                distribution=distribution.value if distribution else None,
                 interval=interval,
                 name=name,
             ),
