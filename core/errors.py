@@ -45,6 +45,7 @@ class MissingExtraError(VfxganError):
 
     def __init__(self, what: str, extra: str, purpose: str) -> None:
         super().__init__(f"{what} is not installed, and {purpose} needs it: {install(extra)}")
+        self.what = what
 
 
 class ModelError(VfxganError):

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all."""
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -23,4 +24,5 @@ def write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         raise WriteError(f"{path}: cannot be written ({error.strerror or error}); check space and folder") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder itself may be missing; the error above says so
+            temporary.unlink(missing_ok=True)

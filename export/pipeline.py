@@ -4,10 +4,8 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import onnx
 from torch import nn
@@ -193,24 +191,25 @@ class _Work:
 
     def engine(self, progress: ProgressStyle) -> Artefact:
         """Built from the FP16 file as it lies on disk, and compared like all others."""
-        from vfxgan.export.trt.build import build_engine, require_tensorrt, write_engine
+        from vfxgan.export.trt.build import build_engine, engine_at_hand, require_tensorrt, write_engine
         from vfxgan.gpu.engine import EngineRunner
 
-        require_tensorrt()
-        options, onnx_path = self.request.engine, self.plan.targets.fp16
+        machine = require_tensorrt()
+        options, onnx_path, folder = self.request.engine, self.plan.targets.fp16, self.plan.targets.folder
         assert options is not None
         assert onnx_path is not None
-        built = build_engine(onnx_path, self.spec, options, progress)
-        with ExitStack() as stack:
-            runner = stack.enter_context(EngineRunner(built.engine))
-            shape: Any = runner.input_shape
-            size = tuple(shape[2:]) if isinstance(self.spec.input, ImageInput) else None
+        there = engine_at_hand(onnx_path, folder, options, machine)
+        if there is not None and not self.request.overwrite:
+            return Artefact(there.path, "TensorRT engine", there.sidecar.parity, kept=True)
+        cache = self.request.timing_cache
+        built = build_engine(onnx_path, options, progress, timing_cache=cache, machine=machine)
+        with EngineRunner(built.engine, host_code=built.host_code) as runner:
+            size = (runner.input_shape[2], runner.input_shape[3]) if len(runner.input_shape) == 4 else None
             inputs = (self.inputs[0], gate_inputs(self.spec, self.request.gate.plates, size))
+            evidence = folder / f"{self.plan.targets.stem}.engine.parity.png"
             limits = self.request.gate.limits("fp16")
-            evidence = self.plan.targets.folder / f"{self.plan.targets.stem}.engine.parity.png"
             parity = check_parity(self.reference, runner.infer, built.runtime, inputs, self.spec, limits, evidence)
-        path = write_engine(built, self.plan.targets.folder, onnx_path.stem, parity)
-        return Artefact(path, "TensorRT engine", parity)
+        return Artefact(write_engine(built, folder, onnx_path.stem, parity), "TensorRT engine", parity)
 
 
 def _run_onnx(model: onnx.ModelProto) -> tuple[str, Run]:

@@ -35,10 +35,13 @@ MAY_IMPORT = {
     "plugins": (),
 }
 TRAINING_LIBRARIES = ("torch", "torchvision", "lightning", "lightning_fabric", "onnx", "onnxscript", "tensorboard")
-INFERENCE_LIBRARIES = ("onnxruntime", "tensorrt", "openvino")
+INFERENCE_LIBRARIES = ("onnxruntime", "openvino")
 # The parity gate compares the exported file with the network, and `export` may not import `render`'s runtimes.
 # So does evaluation, whose feature network is the user's own ONNX file; `trainer` may not import `render` either.
 MAY_USE_ONNXRUNTIME = ("vfxgan.export.onnxruntime_cpu", "vfxgan.trainer.evaluation.features")
+# Export builds and compares engines, render runs them, and neither may import the other: what both need is in core.
+GPU_LIBRARIES = ("tensorrt", "cuda")
+MAY_USE_GPU_LIBRARIES = ("vfxgan.gpu", "vfxgan.export.trt", "vfxgan.render.runtimes")
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,9 @@ def _why_forbidden(module: str, imported: Import) -> str | None:
         return "plugins run inside Nuke and Houdini: standard library only"
     if part in ("core", "cli", "render") and top in TRAINING_LIBRARIES:
         return "a machine that renders has no training libraries"
+    if top in GPU_LIBRARIES:
+        allowed = any(_is_within(module, package) for package in MAY_USE_GPU_LIBRARIES)
+        return None if allowed else f"only {', '.join(MAY_USE_GPU_LIBRARIES)} import {top}"
     if top in INFERENCE_LIBRARIES and not module.startswith("vfxgan.render.runtimes."):
         allowed = top == "onnxruntime" and module in MAY_USE_ONNXRUNTIME
         return None if allowed else "only render/runtimes imports an inference library"
@@ -162,6 +168,9 @@ def test_every_folder_of_sources_is_checked() -> None:
         ("vfxgan.render.frames", "from torch import nn"),
         ("vfxgan.render.frames", "import onnxruntime"),
         ("vfxgan.render.frames", 'import importlib\nimportlib.import_module("tensorrt")'),
+        ("vfxgan.render.frames", "from cuda.bindings import runtime"),
+        ("vfxgan.export.pipeline", "import tensorrt"),
+        ("vfxgan.gpu.engine", "import torch"),
         ("vfxgan.render.runtimes.openvino_cpu", "import onnx"),
         ("vfxgan.plugins.client", "import numpy"),
         ("vfxgan.plugins.client", "from vfxgan.errors import VfxganError"),
@@ -183,6 +192,9 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
         ("vfxgan.export.onnxruntime_cpu", "import onnxruntime"),
         ("vfxgan.trainer.evaluation.features", "import onnxruntime"),
         ("vfxgan.render.runtimes.onnxruntime_cpu", "import onnxruntime"),
+        ("vfxgan.gpu.library", 'import importlib\nimportlib.import_module("tensorrt")'),
+        ("vfxgan.export.trt.build", "import tensorrt"),
+        ("vfxgan.render.runtimes.tensorrt_gpu", "from cuda.bindings import runtime"),
         ("vfxgan.plugins.client", "import subprocess\nfrom vfxgan.plugins import protocol"),
     ],
 )
