@@ -21,6 +21,7 @@ MODEL_VARIABLE = "VFXGAN_MODEL"
 SETTINGS_FILE = "vfxgan.toml"
 DEFAULT_MODEL = "elements"
 DEFAULT_UPSCALER = "upscaler"  # where plates are given
+TARGET_KEY = "vfxgan_target"  # in the metadata of a file for another program, beside the spec
 MAX_MODEL_BYTES = 2 << 30  # protobuf's own limit
 
 # First bytes of things that people pass by mistake.
@@ -43,6 +44,7 @@ class ModelFile:
         sha256: of the file's bytes, hexadecimal.
         opset: of ONNX's default domain.
         inputs, outputs: of the graph, with their shapes.
+        target: the program it was made for, whose light it takes and gives; None: `vfxgan render`.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class ModelFile:
     size_bytes: int
     inputs: tuple[Border, ...] = ()
     outputs: tuple[Border, ...] = ()
+    target: str | None = None
 
     def read(self) -> bytes:
         """The bytes that `sha256` stands for.
@@ -137,19 +140,35 @@ def _named(text: str, origin: str, beside: Path = Path()) -> Path:
     return path
 
 
-def read_model(path: Path) -> ModelFile:
+def read_model(path: Path, *, any_target: bool = False) -> ModelFile:
     """Read a model file's spec and digest.
 
+    Args:
+        any_target: take files that were made for another program, too: to look at, not to render with.
     Raises:
-        ModelError: missing, empty, cut short, not ONNX, weights outside the file, no spec, or a newer spec.
+        ModelError: missing, empty, cut short, not ONNX, weights outside the file, no spec, a newer spec, or made for
+        another program.
     """
     data, metadata = read_onnx(path)
     text = metadata.properties.get(METADATA_KEY)
     if text is None:
         raise ModelError(f"{path}: is ONNX, but holds no vfxgan spec; write it with: vfxgan export CHECKPOINT")
     spec = parse_spec(text, str(path))
+    target = metadata.properties.get(TARGET_KEY)
+    if target is not None and not any_target:
+        raise ModelError(
+            f"{path}: was made for {target[:40]!r} and converts colour itself, so that a render would convert it "
+            "twice; give the .onnx that vfxgan export writes without --houdini"
+        )
     return ModelFile(
-        path, hashlib.sha256(data).hexdigest(), spec, metadata.opset, len(data), metadata.inputs, metadata.outputs
+        path,
+        hashlib.sha256(data).hexdigest(),
+        spec,
+        metadata.opset,
+        len(data),
+        metadata.inputs,
+        metadata.outputs,
+        target,
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vfxgan.errors import ModelError, TargetError
+from vfxgan.errors import ModelError
 from vfxgan.export.onnx_file import EXAMPLE_PX
 from vfxgan.export.parity import LIMITS, Limits, Run, check_parity
 from vfxgan.export.plate_reference import as_signal, light_inputs, plate_reference
@@ -22,18 +22,9 @@ from vfxgan.whole_files import write_whole
 
 Array = NDArray[np.float32]
 
-SUFFIX = ".torchscript.pt"  # Nuke's file browser looks for .pt; `.pt` alone would be the checkpoint beside it
 
-
-def torchscript_path(onnx_target: Path) -> Path:
-    """Where the TorchScript of an export goes: beside the ONNX file, by its name."""
-    return onnx_target.with_name(onnx_target.name.removesuffix(".onnx") + SUFFIX)
-
-
-def write_torchscript(
-    network: nn.Module, spec: ModelSpec, target: Path, *, overwrite: bool = False, limits: Limits = LIMITS["fp32"]
-) -> Parity:
-    """Write a model that takes and gives scene-linear light, and says what it is.
+def write_torchscript(network: nn.Module, spec: ModelSpec, target: Path, *, limits: Limits = LIMITS["fp32"]) -> Parity:
+    """Write a model that takes and gives scene-linear light, and says what it is. A file that is there is replaced.
 
     Args:
         network: as trained, float32, weights loaded; not altered.
@@ -42,10 +33,8 @@ def write_torchscript(
         How far the file, as it will be loaded, is from the network on pictures of light in and beyond its range.
     Raises:
         ModelError: a generator, or what `scene_linear` cannot take. ParityError: the file would differ.
-        TargetError: it is there already. WriteError: it cannot be written.
+        WriteError: it cannot be written.
     """
-    if target.exists() and not overwrite:
-        raise TargetError(f"{target} exists; give --overwrite, or another --out")
     archive = _saved(script(scene_linear(network, spec), spec))
     with _quiet():
         loaded = torch.jit.load(io.BytesIO(rewrite(archive, spec.to_json())))

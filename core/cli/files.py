@@ -83,8 +83,10 @@ def inspect(
     import json
 
     from vfxgan.render.inspect import inspect_file, table
+    from vfxgan.torchscript_metadata import is_torchscript
 
-    facts = _checkpoint_facts(file) if file.suffix.lower() == ".pt" else inspect_file(file)
+    checkpoint = file.suffix.lower() == ".pt" and not is_torchscript(file)
+    facts = _checkpoint_facts(file) if checkpoint else inspect_file(file)
     print(json.dumps(facts) if as_json else "\n".join(table(facts)))
 
 

@@ -1,0 +1,87 @@
+"""An image model as ONNX for Houdini's ONNX Inference COP: one size, float32, opset 17, scene-linear on both sides."""
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from vfxgan.errors import UsageError
+from vfxgan.export.onnx_file import OLD_OPSET, Shape, to_onnx
+from vfxgan.export.onnxruntime_cpu import CpuSession
+from vfxgan.export.parity import LIMITS, Limits, Run, check_parity
+from vfxgan.export.plate_reference import as_signal, light_inputs, plate_reference
+from vfxgan.export.scene_linear import SceneLinear, refuse_what_is_no_picture, scene_linear
+from vfxgan.modelfile import TARGET_KEY
+from vfxgan.spec import METADATA_KEY, ImageInput, ModelSpec, Parity
+
+Array = NDArray[np.float32]
+
+TARGET = "houdini"
+MAX_SIDE_PX = 16384
+
+
+class BottomUp(nn.Module):
+    """The module for a host whose first row is the lowest: [1, C, H, W] is turned over before it and after it."""
+
+    def __init__(self, module: SceneLinear) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, image: Tensor) -> Tensor:
+        picture: Tensor = self.module(image.flip(2)).flip(2)
+        return picture
+
+
+def houdini_model(
+    network: nn.Module,
+    spec: ModelSpec,
+    height: int,
+    width: int,
+    *,
+    bottom_up: bool = True,
+    limits: Limits = LIMITS["fp32"],
+) -> tuple[onnx.ModelProto, Parity]:
+    """Trace and compare; nothing is written.
+
+    Args:
+        network: as trained, float32, weights loaded; not altered.
+        height, width: of the layer that will be wired in; any, the graph pads to what the network takes.
+        bottom_up: the host's rows start at the bottom, as Houdini's do.
+    Returns:
+        "image" [1, C, H, W] to "picture" [1, C', s·H, s·W], float32, opset 17, IR version 8, the spec in its metadata
+        beside a key that keeps `vfxgan render` from encoding twice; and how far it is from the network.
+    Raises:
+        ModelError: a generator, or what `scene_linear` cannot take. ParityError: the graph differs.
+        UsageError: a size that cannot be.
+    """
+    refuse_what_is_no_picture(spec)
+    if not (1 <= height <= MAX_SIDE_PX and 1 <= width <= MAX_SIDE_PX):
+        raise UsageError(f"--houdini {height}x{width}: sides are 1 … {MAX_SIDE_PX}; give height x width of the layer")
+    assert isinstance(spec.input, ImageInput)
+    module = scene_linear(network, spec)
+    any_size = spec.model_copy(update={"input": ImageInput(channels=spec.input.channels)})  # it pads by itself
+    model = to_onnx(
+        BottomUp(module).eval() if bottom_up else module, any_size, Shape(size=(height, width)), opset=OLD_OPSET
+    )
+    model.graph.name = "picture"
+    session = CpuSession(model.SerializeToString())
+    parity = check_parity(
+        as_signal(plate_reference(network, spec), spec),
+        as_signal(_run(session, bottom_up), spec),
+        session.name,
+        ("pictures", light_inputs(spec, (height, width))),
+        spec,
+        limits,
+    )
+    spec = spec.model_copy(update={"parity": parity})
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json(), TARGET_KEY: TARGET})
+    return model, parity
+
+
+def _run(session: CpuSession, bottom_up: bool) -> Run:
+    def run(light: Array) -> Array:
+        rows = slice(None, None, -1 if bottom_up else 1)
+        picture: Array = session.run(np.ascontiguousarray(light[:, :, rows]))[0]
+        return picture[:, :, rows]
+
+    return run
