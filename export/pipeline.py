@@ -191,7 +191,8 @@ class _Work:
 
     def engine(self, progress: ProgressStyle) -> Artefact:
         """Built from the FP16 file as it lies on disk, and compared like all others."""
-        from vfxgan.export.trt.build import build_engine, engine_at_hand, require_tensorrt, write_engine
+        from vfxgan.export.trt.at_hand import engine_at_hand
+        from vfxgan.export.trt.build import build_engine, require_tensorrt, write_engine
         from vfxgan.gpu.engine import EngineRunner
 
         machine = require_tensorrt()

@@ -81,6 +81,7 @@ class ExportRequest:
         tile: H and W of the input where it may not change.
         opset: None: 20, or 17 where the TensorRT at hand is 8.x.
         engine: None: no TensorRT.
+        timing_cache: None: one in the user's cache folder.
     """
 
     source: Path
@@ -93,6 +94,7 @@ class ExportRequest:
     tile: Size | None = None
     opset: int | None = None
     engine: "BuildOptions | None" = None
+    timing_cache: Path | None = None
     torchscript: bool = False
     houdini: Size | None = None
     overwrite: bool = False
@@ -194,10 +196,22 @@ def graph_shape(request: ExportRequest, spec: ModelSpec) -> Shape:
     if request.tile is not None:
         _check_tile("--tile", request.tile, spec)
     if dynamic in ("size", "both"):
+        _check_engine_size(request, spec)
         return Shape(any_batch)
     if request.tile is None:
         raise UsageError(f"--dynamic {dynamic}: give the one size of the input as well: --tile HxW")
     return Shape(any_batch, request.tile)
+
+
+def _check_engine_size(request: ExportRequest, spec: ModelSpec) -> None:
+    if request.engine is None:
+        if request.tile is not None:
+            raise UsageError("--tile: is for an engine (--trt), or for a graph of one size (--dynamic none)")
+    elif request.engine.tile is None and request.engine.profile is None:
+        raise UsageError(
+            f"--trt: {spec.name} takes pictures of any size, an engine does not: give --tile HxW, "
+            "or --profile MIN,OPT,MAX"
+        )
 
 
 def check_sizes(request: ExportRequest, spec: ModelSpec) -> None:

@@ -1,6 +1,5 @@
 """What a model or a frame says about itself, as plain data for a table or for JSON."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +7,10 @@ import numpy as np
 
 from vfxgan.errors import UsageError
 from vfxgan.images import FORMAT_OF_EXTENSION, read_picture
-from vfxgan.modelfile import read_model
 from vfxgan.recipe import read_stamp
+from vfxgan.render.inspect_models import engine_facts, is_engine, model_facts, torchscript_facts
 from vfxgan.render.plan import find_problem
-from vfxgan.torchscript_metadata import is_torchscript, read_torchscript_spec
+from vfxgan.torchscript_metadata import is_torchscript
 
 Facts = dict[str, Any]
 
@@ -28,33 +27,9 @@ def inspect_file(path: Path) -> Facts:
         return frame_facts(path)
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; name a model (.onnx) or a frame (.exr, .png)")
+    if is_engine(path):
+        return engine_facts(path)
     return torchscript_facts(path) if is_torchscript(path) else model_facts(path)
-
-
-def model_facts(path: Path) -> Facts:
-    """The spec of a model, beside its digest."""
-    model = read_model(path, any_target=True)
-    made_for = {} if model.target is None else {"made_for": model.target}
-    return {
-        "model": str(path),
-        **made_for,
-        "sha256": model.sha256,
-        "bytes": model.size_bytes,
-        "opset": model.opset,
-        "spec": model.spec.model_dump(mode="json"),
-    }
-
-
-def torchscript_facts(path: Path) -> Facts:
-    """The spec of a TorchScript file for Nuke; torch is not needed for it."""
-    spec = read_torchscript_spec(path)
-    return {
-        "torchscript": str(path),
-        "made_for": "nuke",
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "bytes": path.stat().st_size,
-        "spec": spec.model_dump(mode="json"),
-    }
 
 
 def frame_facts(path: Path) -> Facts:

@@ -189,6 +189,7 @@ def export(
             tile=size_of("--tile", tile),
             opset=opset,
             engine=engine,
+            timing_cache=timing_cache,
             torchscript=torchscript,
             houdini=size_of("--houdini", houdini),
             overwrite=overwrite,

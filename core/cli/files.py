@@ -8,6 +8,8 @@ import typer
 
 from vfxgan.cli.shared import ProgressChoice, needs_extra
 
+CHECKPOINT_SUFFIXES = (".pt", ".pth", ".safetensors")
+
 
 class BackgroundChoice(str, Enum):
     """`--background`."""
@@ -76,30 +78,42 @@ def _rerendered(paths: list[Path], count: int, model: str | None, plates: str | 
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A model (.onnx), a checkpoint (.pt) or a frame (.exr, .png).")],
+    file: Annotated[Path, typer.Argument(help="Model, engine, checkpoint, TorchScript or frame.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """What a model, a checkpoint or a frame says about itself."""
+    """What a model, an engine, a checkpoint or a frame says about itself, and which engines fit this machine."""
     import json
 
     from vfxgan.render.inspect import inspect_file, table
-    from vfxgan.torchscript_metadata import is_torchscript
 
-    checkpoint = file.suffix.lower() == ".pt" and not is_torchscript(file)
-    facts = _checkpoint_facts(file) if checkpoint else inspect_file(file)
+    facts = _checkpoint_facts(file) if _is_checkpoint(file) else inspect_file(file)
     print(json.dumps(facts) if as_json else "\n".join(table(facts)))
 
 
+def _is_checkpoint(file: Path) -> bool:
+    from vfxgan.torchscript_metadata import is_torchscript
+
+    return file.suffix.lower() in CHECKPOINT_SUFFIXES and not is_torchscript(file)
+
+
 def _checkpoint_facts(file: Path) -> dict[str, Any]:
+    """Ours with its options; a foreign one as export would take it."""
     with needs_extra("train", "reading a checkpoint"):
-        from vfxgan.trainer.networks.checkpoint import load_checkpoint
-    checkpoint = load_checkpoint(file)
-    return {
+        from vfxgan.export.sources import Hints, open_source
+    source = open_source(file, Hints())
+    facts = {
         "checkpoint": str(file),
-        "iteration": checkpoint.iteration,
-        "spec": checkpoint.spec.model_dump(mode="json"),
-        "options": checkpoint.options,
+        "sha256": source.sha256,
+        "bytes": file.stat().st_size,
+        "notes": list(source.notes) or None,
+        "spec": source.spec.model_dump(mode="json"),
     }
+    if source.spec.provenance.source is not None:
+        return facts
+    from vfxgan.trainer.networks.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(file)
+    return {**facts, "iteration": checkpoint.iteration, "options": checkpoint.options}
 
 
 def contact_sheet(
