@@ -10,7 +10,8 @@ from torch import nn
 from vfxgan.colour import apply_toe, decode, encode, encoded_peak
 from vfxgan.export.gate_inputs import GateInput, gate_inputs
 from vfxgan.export.parity import Run, run_torch
-from vfxgan.export.scene_linear import MIN_SIDE_PX, has_residual, margin_px
+from vfxgan.export.scene_linear import MIN_SIDE_PX, has_residual
+from vfxgan.margin import margin_px
 from vfxgan.spec import ImageInput, ModelSpec
 
 Array = NDArray[np.float32]

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from vfxgan.colour import encoded_peak
 from vfxgan.errors import ModelError
 from vfxgan.export.fold import fold_batch_norms
+from vfxgan.margin import margin_px
 from vfxgan.spec import ImageInput, ModelSpec
 
 MIN_SIDE_PX = 8  # what a ResNet's reflection padding needs at a quarter of the side
@@ -157,15 +158,6 @@ def refuse_what_is_no_picture(spec: ModelSpec) -> None:
             f"{spec.name}: takes {spec.input.channels} channels, and only grey (1), RGB (3) and RGBA (4) have a "
             "known colour; export it as plain ONNX"
         )
-
-
-def margin_px(spec: ModelSpec) -> int:
-    """How far each side is extended: the overlap that tiles need, in whole steps of what the network takes."""
-    assert isinstance(spec.input, ImageInput)
-    if spec.tiling.mode == "whole" or not spec.tiling.overlap_px:
-        return 0
-    multiple = spec.input.size_multiple
-    return -(-spec.tiling.overlap_px // multiple) * multiple
 
 
 def has_residual(spec: ModelSpec) -> bool:

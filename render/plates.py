@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vfxgan.errors import ImageError
 from vfxgan.images import Picture
+from vfxgan.margin import margin_px
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Recipe
 from vfxgan.render.alpha import divide, multiply
@@ -26,9 +27,6 @@ from vfxgan.spec import ImageInput, ModelSpec
 Array = NDArray[np.float32]
 
 CHANNELS = ("R", "G", "B", "A")
-# Repeated edge around a plate where export has not measured how far the network sees; convolutions that pad with zeros
-# darken the border of a picture otherwise.
-MARGIN_PX = 16
 
 
 @dataclass(frozen=True)
@@ -175,14 +173,6 @@ def plate_maker(model: ModelFile, runtime: Runtime, output: OutputOptions) -> Pl
         if name is not None and name != AS_PLATE:
             conversion_of(name, output.ocio, option)
     return PlateMaker(model, runtime, output)
-
-
-def margin_px(spec: ModelSpec) -> int:
-    """How far a plate's edges are repeated around it before the network."""
-    assert isinstance(spec.input, ImageInput)
-    if spec.tiling.overlap_px is not None:
-        return spec.tiling.overlap_px
-    return MARGIN_PX if spec.input.size_multiple == 1 else 0
 
 
 def _in_light(plate: Plate, spaces: Spaces) -> Array:
