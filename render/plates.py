@@ -22,7 +22,7 @@ from vfxgan.render.plate_file import Plate, Spaces, carried, file_digest, find_s
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.spaces import conversion_of, header_of
 from vfxgan.render.translate import LUMINANCE, has_residual, network_to_light, plate_to_network
-from vfxgan.spec import ImageInput, ModelSpec
+from vfxgan.spec import ImageInput
 
 Array = NDArray[np.float32]
 
