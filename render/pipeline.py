@@ -106,7 +106,8 @@ class _Crew:
         except WriteError:
             raise  # a disk that is full for one frame is full for all
         except VfxganError as error:
-            reason = f"frame {frame.number} ({frame.source}): {error}"
+            named = "" if frame.source in str(error) else f" ({frame.source})"
+            reason = f"frame {frame.number}{named}: {error}"
             with self._lock:
                 self.tally.failed[frame.number] = reason
             self.events.put(_Event(frame, {**facts, "state": "failed"}, reason))

@@ -1,0 +1,203 @@
+"""A sequence of plates again: what is done stays, what changed is named, and each wrong input is one line."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vfxgan.images import Picture, read_picture, write_picture
+from vfxgan.recipe import read_stamp
+
+OUT = "up/####.exr"
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> Path:
+    for number in (1001, 1002, 1004):
+        _write(tmp_path / "plate" / f"shot.{number}.exr", seed=number)
+    return tmp_path / "plate" / "shot.####.exr"
+
+
+def _write(path: Path, seed: int = 0, **changes: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    pixels = np.random.RandomState(seed).uniform(0, 1, (8, 10, 3)).astype(np.float16)
+    for (y, x), value in changes.get("pixels", {}).items():
+        pixels[y, x] = value
+    write_picture(path, Picture(pixels, ("R", "G", "B")))
+
+
+@pytest.fixture
+def model(image_model: Any, tmp_path: Path) -> Path:
+    return image_model(tmp_path / "m.onnx", scale=2)
+
+
+def render(cli: Any, model: Path, shot: Path, *options: object) -> Any:
+    return cli("render", model, "--in", shot, "--out", OUT, *options)
+
+
+def test_plates_on_disk_are_rendered_under_their_numbers_and_kept_the_next_time(
+    cli: Any, model: Path, shot: Path
+) -> None:
+    assert render(cli, model, shot).code == 0
+    frames = {path: path.stat().st_mtime_ns for path in Path("up").iterdir()}
+    assert sorted(path.name for path in frames) == ["1001.exr", "1002.exr", "1004.exr"]
+    result = render(cli, model, shot)
+    assert "0 rendered, 3 were done before" in result.line
+    assert {path: path.stat().st_mtime_ns for path in Path("up").iterdir()} == frames
+
+
+def test_a_recipe_holds_the_plates_hash_and_no_path(cli: Any, model: Path, shot: Path, tmp_path: Path) -> None:
+    import hashlib
+
+    assert render(cli, model, shot).code == 0
+    stamp = read_stamp(read_picture(Path("up/1001.exr")).attributes)
+    assert stamp is not None
+    plate = shot.with_name("shot.1001.exr").read_bytes()
+    assert stamp.recipe.plate == hashlib.sha256(plate).hexdigest()
+    assert stamp.recipe.seed is None
+    assert str(tmp_path).encode() not in Path("up/1001.exr").read_bytes()
+    assert stamp.recipe.plate in cli("inspect", "up/1001.exr").out
+
+
+def test_a_broken_frame_is_made_again(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot).code == 0
+    whole = Path("up/1002.exr").read_bytes()
+    Path("up/1002.exr").write_bytes(whole[:-40])
+    assert "1 rendered, 2 were done before" in render(cli, model, shot).line
+    assert Path("up/1002.exr").read_bytes() == whole
+
+
+def test_a_plate_that_changed_is_named_and_its_frame_left_alone(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot).code == 0
+    before = Path("up/1002.exr").read_bytes()
+    _write(shot.with_name("shot.1002.exr"), seed=5)
+    result = render(cli, model, shot)
+    assert result.code == 2
+    assert "up/1002.exr (made from a plate of other bytes" in result.line
+    assert Path("up/1002.exr").read_bytes() == before
+    assert "1 rendered, 2 were done before" in render(cli, model, shot, "--overwrite").line
+
+
+def test_frames_of_seeds_and_of_plates_do_not_replace_each_other(cli: Any, tiny: Path, model: Path, shot: Path) -> None:
+    assert cli("render", tiny, "--seeds", "1001", "--out", OUT).code == 0
+    result = render(cli, model, shot)
+    assert result.code == 2
+    assert "up/1001.exr" in result.line
+
+
+def test_missing_plates_fail_by_name_and_the_rest_is_rendered(cli: Any, model: Path, shot: Path) -> None:
+    result = render(cli, model, shot, "--frames", "1001-1004")
+    assert result.code == 3
+    assert "1 of 4 frames failed: 1003; the others are done" in result.line
+    assert "frame 1003: " in result.err
+    assert "shot.1003.exr: no such file" in result.err
+    assert len(list(Path("up").iterdir())) == 3
+
+
+def test_a_truncated_plate_fails_by_name_and_the_rest_is_rendered(cli: Any, model: Path, shot: Path) -> None:
+    bad = shot.with_name("shot.1002.exr")
+    bad.write_bytes(bad.read_bytes()[:-60])
+    result = render(cli, model, shot)
+    assert result.code == 3
+    assert f"frame 1002: {bad}: cut short or damaged" in result.err
+    assert sorted(path.name for path in Path("up").iterdir()) == ["1001.exr", "1004.exr"]
+
+
+def test_bad_pixels_are_counted_and_repaired_only_when_asked(cli: Any, model: Path, shot: Path) -> None:
+    _write(shot.with_name("shot.1002.exr"), pixels={(3, 4): (np.nan, 0, 0), (5, 6): (np.inf, 0, -np.inf)})
+    result = render(cli, model, shot)
+    assert result.code == 3
+    assert "2 pixels hold NaN or Inf, the first at x 4, y 3; repair the plate, or give --bad-pixels" in result.err
+    for choice, largest in (("zero", 1.0), ("clamp", 65504)):
+        result = render(cli, model, shot, "--bad-pixels", choice, "--overwrite")
+        assert "2 pixels of NaN or Inf in 1 plates were set to" in result.line
+        made = read_picture(Path("up/1002.exr")).pixels
+        assert np.isfinite(made).all()
+        assert made.max() <= largest
+        assert (made.max() > 100) == (choice == "clamp")
+
+
+def test_verify_renders_again_where_it_is_told_of_the_plates(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot, "--compression", "dwaa:45", "--colorspace", "ACEScg").code == 0
+    result = cli("verify", OUT, "--rerender", "3", "--model", model, "--in", shot)
+    assert result.code == 0, result
+    assert "3 of them rendered again" in result.out
+    assert (
+        "made from a plate; say where plates are with --in"
+        in cli("verify", OUT, "--rerender", "1", "--model", model).line
+    )
+    shot.with_name("shot.1001.exr").unlink()
+    assert "is not among --in's" in cli("verify", OUT, "--rerender", "3", "--model", model, "--in", shot).line
+
+
+def test_like_makes_a_frame_again(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot, "--bit-depth", "float", "--compression", "piz").code == 0
+    assert cli("render", model, "--like", "up/1004.exr", "--in", shot, "--out", "again.exr").code == 0
+    assert Path("again.exr").read_bytes() == Path("up/1004.exr").read_bytes()
+
+
+def test_dry_run_says_what_would_be_done(cli: Any, model: Path, shot: Path) -> None:
+    result = render(cli, model, shot, "--dry-run")
+    assert result.code == 0
+    assert "to do      3" in result.out
+    assert "shot.1001.exr" in result.out
+    assert not Path("up").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (["--in", "none/####.exr"], ["--in 'none/####.exr': no plates there"]),
+        (["--in", "none.exr"], ["--in 'none.exr': no plates there"]),
+        (["--in", "plate/shot.####.tif"], ["--in 'plate/shot.####.tif': unknown extension '.tif'"]),
+        (["--in", "plate/shot.####.png"], ["plates are EXR so far; convert them to .exr"]),
+        (["--in", "####/a.exr"], ["the padding belongs in the file name"]),
+        (["--in", "plate/shot.####.exr", "--seeds", "1"], ["--seeds 1 and --in", "two sources"]),
+        (["--in", "plate/shot.####.exr", "--start-frame", "1"], ["--start-frame 1 is for seeds"]),
+        (["--in", "plate/shot.####.exr", "--z-interval", "0.5"], ["--z-interval 0.5 is for seeds"]),
+        (["--in", "plate/shot.####.exr", "--frames", "a"], ["--frames 'a' is not a range of frames"]),
+        (["--in", "plate/shot.####.exr", "--frames", "1-99999999"], ["more than 1000000 frames"]),
+        (["--in", "plate/shot.1001.exr", "--frames", "1001"], ["--frames 1001 needs a pattern"]),
+        (["--in", "plate/shot.####.exr", "--bad-pixels", "drop"], ["--bad-pixels 'drop' is unknown; use error, zero"]),
+        (["--in", "plate/shot.####.exr", "--in-colorspace", "ACESgc"], ["--in-colorspace: ", "no space 'ACESgc'"]),
+        (["--in", "plate/shot.####.exr", "--bit-depth", "16"], ["--bit-depth 16 does not go with EXR"]),
+        (["--seeds", "1"], ["makes pictures of pictures", "give it plates with --in"]),
+        (["--seeds", "1", "--bad-pixels", "zero"], ["--bad-pixels 'zero' is for plates"]),
+        (["--seeds", "1", "--frames", "1"], ["--frames 1 is for plates"]),
+    ],
+)
+def test_wrong_options_are_one_line(cli: Any, model: Path, shot: Path, options: list[str], parts: list[str]) -> None:
+    result = cli("render", model, "--out", OUT, *options)
+    assert result.code == 2, result
+    assert len(result.err.strip().splitlines()) == 1
+    for part in parts:
+        assert part in result.line
+    assert not Path("up").exists()
+
+
+def test_a_frame_never_replaces_its_own_plate(cli: Any, model: Path, shot: Path) -> None:
+    before = shot.with_name("shot.1001.exr").read_bytes()
+    result = cli("render", model, "--in", shot, "--out", "plate/../plate/shot.%04d.exr", "--overwrite")
+    assert result.code == 2
+    assert "would replace the plate" in result.line
+    assert shot.with_name("shot.1001.exr").read_bytes() == before
+
+
+def test_png_from_plates_and_plates_for_a_generator_are_refused(cli: Any, tiny: Path, model: Path, shot: Path) -> None:
+    assert "plates are rendered to EXR so far" in cli("render", model, "--in", shot, "--out", "a/####.png").line
+    assert "makes pictures of seeds (generator); give --seeds" in cli("render", tiny, "--in", shot, "--out", OUT).line
+
+
+def test_chromaticities_that_are_not_known_are_refused(cli: Any, model: Path, plates: Path) -> None:
+    result = cli("render", model, "--in", plates / "range" / "XYZ.exr", "--out", "a.exr")
+    assert result.code == 3
+    assert "its chromaticities (1, 0, 0, 1, 0, 0, 0.3333, 0.3333) are of no space that is known" in result.err
+
+
+def test_a_network_that_gives_nan_fails_that_frame(cli: Any, image_model: Any, shot: Path, tmp_path: Path) -> None:
+    model = image_model(tmp_path / "nan.onnx", "nan", value_range=(-1.0, 1.0))
+    _write(shot.with_name("shot.1002.exr"), pixels={(3, 4): (0, 0, 0)})
+    result = cli("render", model, "--in", shot, "--frames", "1002", "--out", OUT)
+    assert result.code == 3
+    assert "the network gave NaN or infinity on this plate" in result.err
