@@ -151,7 +151,7 @@ class _Work:
         say("auditing ranges: what half precision could not hold stays FP32")
         cases = [*self.inputs[1], *worst_cases(self.spec, self.plan.shape.size)]
         ranges = audit_ranges(self.model, [case.array for case in cases])
-        half = to_half(self.model, ranges.kept_fp32)
+        half = to_half(self.model, ranges.kept_fp32, keep_picture=self.spec.value_range[0] < 0)
         spec = self.spec.model_copy(update={"precision": "fp16", "ranges": ranges, "parity": None})
         return self._written(half, self._compared(half, spec, "fp16", target), target, "FP16 ONNX")
 
@@ -176,7 +176,9 @@ class _Work:
 
         assert targets.torchscript is not None
         assert targets.nuke is not None
-        parity = write_torchscript(self.network, self.spec, targets.torchscript, overwrite=self.request.overwrite)
+        parity = write_torchscript(
+            self.network, self.spec, targets.torchscript, limits=self.request.gate.limits("fp32")
+        )
         yield Artefact(targets.torchscript, "TorchScript for Nuke", parity)
         write_nuke_script(targets.nuke, self.spec, targets.torchscript)
         yield Artefact(targets.nuke, "Nuke script", None)
@@ -185,7 +187,13 @@ class _Work:
         from vfxgan.export.houdini import houdini_model
 
         assert self.request.houdini is not None
-        model, parity = houdini_model(self.network, self.spec, *self.request.houdini)
+        model, parity = houdini_model(
+            self.network,
+            self.spec,
+            *self.request.houdini,
+            bottom_up=self.request.bottom_up,
+            limits=self.request.gate.limits("fp32"),
+        )
         write_onnx(model, target)
         return Artefact(target, "ONNX for Houdini", parity)
 

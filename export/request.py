@@ -11,12 +11,13 @@ from vfxgan.errors import ModelError, TargetError, UsageError
 from vfxgan.export.onnx_file import IR_OF_OPSET, Shape, Size
 from vfxgan.export.parity import LIMITS, Limits
 from vfxgan.export.sources import Hints, Source
-from vfxgan.export.torchscript import torchscript_path
 from vfxgan.modelfile import read_model
 from vfxgan.spec import ImageInput, ModelSpec
 
 if TYPE_CHECKING:
     from vfxgan.gpu.options import BuildOptions
+
+TORCHSCRIPT = ".torchscript.pt"  # Nuke's file browser looks for .pt, and `.pt` alone is the checkpoint's
 
 Precision = Literal["fp32", "fp16"]
 Dynamic = Literal["none", "batch", "size", "both"]
@@ -81,6 +82,7 @@ class ExportRequest:
         tile: H and W of the input where it may not change.
         opset: None: 20, or 17 where the TensorRT at hand is 8.x.
         engine: None: no TensorRT.
+        bottom_up: rows of the file for Houdini start at the bottom, as Houdini's do.
         timing_cache: None: one in the user's cache folder.
     """
 
@@ -97,6 +99,7 @@ class ExportRequest:
     timing_cache: Path | None = None
     torchscript: bool = False
     houdini: Size | None = None
+    bottom_up: bool = True
     overwrite: bool = False
 
     def check(self) -> None:
@@ -162,7 +165,7 @@ def targets_of(request: ExportRequest, source: Source) -> Targets:
         stem,
         fp32,
         fp16,
-        torchscript_path(folder / f"{stem}.onnx") if request.torchscript else None,
+        folder / f"{stem}{TORCHSCRIPT}" if request.torchscript else None,
         folder / f"{stem}.nk" if request.torchscript else None,
         folder / f"{stem}.houdini.onnx" if request.houdini else None,
         source_is_fp32=source.onnx is not None and fp32 is not None and _same_file(fp32, request.source),

@@ -123,6 +123,9 @@ def export(
     houdini: Annotated[
         str | None, typer.Option(help="HxW: ONNX of one size, colour inside, for Houdini.", rich_help_panel=HOSTS)
     ] = None,
+    top_down: Annotated[
+        bool, typer.Option("--top-down", help="For Houdini: rows start at the top.", rich_help_panel=HOSTS)
+    ] = False,
     architecture: Annotated[
         str | None, typer.Option(help="Where keys fit several, or none.", rich_help_panel=SOURCE)
     ] = None,
@@ -192,6 +195,7 @@ def export(
             timing_cache=timing_cache,
             torchscript=torchscript,
             houdini=size_of("--houdini", houdini),
+            bottom_up=not top_down,
             overwrite=overwrite,
         )
         plan = plan_export(request)

@@ -11,7 +11,7 @@ from vfxgan.errors import ModelError
 from vfxgan.export.fold import fold_batch_norms
 from vfxgan.export.onnxruntime_cpu import CpuSession
 from vfxgan.latents import latent
-from vfxgan.spec import METADATA_KEY, parse_spec
+from vfxgan.spec import METADATA_KEY, SPEC_VERSION, parse_spec
 from vfxgan.trainer.networks import build_generator
 from vfxgan.trainer.networks.checkpoint import Checkpoint, save_checkpoint
 from vfxgan.trainer.recipes.dcgan import DcganOptions, DcganRecipe
@@ -121,7 +121,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(checkpoint, capfd):
         (b"hello", "not a PyTorch checkpoint, or cut short"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a PyTorch checkpoint, or cut short"),
         ("half", "not a PyTorch checkpoint, or cut short"),
-        ("foreign", "main.0.weight"),
+        ("foreign", "unknown architecture; nearest: pytorch/examples DCGAN"),
         ("newer", "made by a newer vfxgan (spec version 99"),
         ("misfit", "its weights do not fit its spec"),
     ],
@@ -138,7 +138,7 @@ def test_a_checkpoint_that_cannot_be_used_gets_one_line(checkpoint, capfd, conte
     else:
         body = torch.load(checkpoint, weights_only=True)
         body["spec"] = body["spec"].replace(
-            '"spec_version":1', '"spec_version":99' if content == "newer" else '"spec_version":1'
+            f'"spec_version":{SPEC_VERSION}', f'"spec_version":{99 if content == "newer" else SPEC_VERSION}'
         )
         if content == "misfit":
             body["average"].pop("project.weight")

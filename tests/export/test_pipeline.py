@@ -19,8 +19,10 @@ from vfxgan.trainer.recipes.srgan import SrganOptions, SrganRecipe
 
 RECIPES = {
     "dcgan": lambda: DcganRecipe(DcganOptions(data="x", size=32, z_size=8, channels=(16, 8, 8))),
-    "unet": lambda: Pix2PixRecipe(Pix2PixOptions(data="x", depth=5, width=8)),
-    "resnet": lambda: Pix2PixRecipe(Pix2PixOptions(data="x", generator="resnet", norm="instance", blocks=1, width=8)),
+    "unet": lambda: Pix2PixRecipe(Pix2PixOptions(data="x", target="y", depth=5, width=8)),
+    "resnet": lambda: Pix2PixRecipe(
+        Pix2PixOptions(data="x", target="y", generator="resnet", norm="instance", blocks=6, width=4)
+    ),
     "srresnet": lambda: SrganRecipe(SrganOptions(data="x", scale=2, width=8, blocks=1)),
     "rrdb": lambda: SrganRecipe(SrganOptions(data="x", scale=4, generator="rrdb", width=8, blocks=1)),
 }
