@@ -191,7 +191,7 @@ def split_activation(network: nn.Module, spec: ModelSpec) -> tuple[nn.Module, Ac
         expected = network(example)
         setattr(parent, name, nn.Identity())
         last = torch.tanh if activation == "tanh" else torch.sigmoid
-        same = torch.allclose(last(network(example)), expected, rtol=0, atol=_SAME)
+        same = torch.allclose(last(network(example)), expected, rtol=0, atol=_SAME, equal_nan=True)
     if not same:
         raise ModelError(
             f"{spec.name}: its {activation} is not the last thing that the network does, so it cannot be computed in "

@@ -73,11 +73,11 @@ def script(module: SceneLinear, spec: ModelSpec) -> torch.jit.ScriptModule:
 def _check_any_size(core: nn.Module, traced: nn.Module, spec: ModelSpec, size: tuple[int, int]) -> None:
     """A trace writes down what ran; a shape that went into a number would stay that number."""
     assert isinstance(spec.input, ImageInput)
-    multiple = max(spec.input.size_multiple, MIN_SIDE_PX)
+    multiple = -(-MIN_SIDE_PX // spec.input.size_multiple) * spec.input.size_multiple
     for height, width in ((size[1], size[0]), (2 * multiple, 3 * multiple)):
         x = torch.linspace(*spec.value_range, spec.input.channels * height * width).view(1, -1, height, width)
         expected, found = core(x), traced(x)
-        if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-4, atol=1e-5):
+        if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ModelError(
                 f"{spec.name}: traced at {size[0]}x{size[1]}, it is another network at {height}x{width}; its forward "
                 "turns a size into a number"
