@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 
 import numpy as np
 import onnx
@@ -279,3 +280,12 @@ def test_the_network_is_compared_unfolded(upscaler, cli, tmp_path):
     with torch.no_grad():
         expected = network(torch.from_numpy(x)).numpy()
     np.testing.assert_allclose(CpuSession(model.read()).run(x)[0], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_an_interrupted_export_leaves_nothing(upscaler, start, tmp_path, number, code):
+    process = start("export", upscaler)
+    assert any("tracing" in line for line in iter(process.stderr.readline, ""))
+    process.send_signal(number)
+    assert process.wait(timeout=60) == code
+    assert [path.name for path in tmp_path.iterdir()] == ["ckpt.pt"]
