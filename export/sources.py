@@ -135,7 +135,7 @@ def _refuse_contradictions(imported: Imported, hints: Hints) -> None:
         known = " or ".join(f"{count} ({name})" for count, name in CHANNELS_OUT.items())
         raise ModelError(f"is {imported.source}, and gives {imported.channels_out} channel(s); frames have {known}")
     said = {
-        "--kind": (hints.kind, imported.kind if imported.kind == "generator" else None),
+        "--kind": (hints.kind, imported.kind if "generator" in (hints.kind, imported.kind) else None),
         "--scale": (hints.scale, imported.scale),
         "--range": (hints.value_range, imported.value_range if imported.value_range == (-1.0, 1.0) else None),
         "--channels": (hints.channels, getattr(imported.input, "channels", None)),

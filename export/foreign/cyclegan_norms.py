@@ -58,7 +58,8 @@ def find_norm(
     if stated is not None and stated not in possible:
         raise UsageError(f"--norm {stated} does not fit: it has {held}; possible: --norm {', '.join(possible)}")
     norm = stated or likely
-    weights, notes = dict(tensors), ()
+    weights = dict(tensors)
+    notes: tuple[str, ...] = ()
     if norm == "batch":
         weights |= _plain_affine(tensors, norms) if not affine else {}
         return FoundNorm("batch", biased, weights, _batch_note())
