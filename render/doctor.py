@@ -1,6 +1,5 @@
 """What this machine has of all that a render may need."""
 
-import ctypes.util
 import os
 import platform
 import sys
@@ -13,10 +12,12 @@ import numpy as np
 import OpenImageIO as oiio
 
 from vfxgan import __version__
-from vfxgan.errors import VfxganError
+from vfxgan.errors import VfxganError, install
+from vfxgan.gpu.identity import this_machine
+from vfxgan.gpu.library import driver_problem
 from vfxgan.modelfile import ModelFile, find_model, read_model
 from vfxgan.render.request import usable_cores
-from vfxgan.render.runtimes import DEFAULT_RUNTIME, RUNTIMES, RuntimeOptions, installed, load_runtime
+from vfxgan.render.runtimes import CPU_RUNTIMES, DEFAULT_RUNTIME, RuntimeOptions, installed, load_runtime
 from vfxgan.render.runtimes.checks import smallest_input
 from vfxgan.render.runtimes.fingerprint import cpu_level
 from vfxgan.render.spaces import DEFAULT_CONFIG
@@ -42,7 +43,7 @@ class Found:
 
 def examine_machine() -> list[Found]:
     """Look at everything; nothing here raises on purpose."""
-    return [*_software(), *_model_and_runtimes(), *_gpu(), _ocio(), _temporary_folder()]
+    return [*_software(), *_model_and_runtimes(), _ocio(), _temporary_folder()]
 
 
 def _software() -> Iterator[Found]:
@@ -60,8 +61,9 @@ def _model_and_runtimes() -> Iterator[Found]:
         yield Found("model", True, f"{model.spec.name}, SHA-256 {model.sha256} ({model.path})", needed=True)
     except VfxganError as error:
         yield Found("model", False, str(error), needed=True)
-    for name in RUNTIMES:
+    for name in CPU_RUNTIMES:
         yield _runtime(name, model)
+    yield from _gpu(model)
 
 
 def _runtime(name: str, model: ModelFile | None) -> Found:
@@ -70,26 +72,32 @@ def _runtime(name: str, model: ModelFile | None) -> Found:
     if model is None:
         has = f"{version}{note}, not tried: no model" if version else "pip install 'vfxgan[cpu]'"
         return Found(name, version is not None, has, needed)
+    problem = _try(name, model)
+    return Found(name, not problem, problem or f"{version}{note}, ran the model", needed)
+
+
+def _try(name: str, model: ModelFile) -> str:
+    """What keeps a runtime from running a model, "" for nothing."""
     try:
         with load_runtime(name, model, RuntimeOptions()) as runtime:
             runtime.infer(smallest_input(runtime.input_shape, model))
     except VfxganError as error:
-        return Found(name, False, str(error), needed)
-    return Found(name, True, f"{version}{note}, ran the model", needed)
+        return str(error)
+    return ""
 
 
-def _gpu() -> Iterator[Found]:
-    driver = _library("cuda")
-    yield Found("NVIDIA driver", driver, "libcuda found" if driver else "no libcuda; renders run on the CPU")
-    provider = installed("onnxruntime-gpu")
-    yield Found("onnxruntime-gpu", provider is not None, provider or "for NVIDIA GPUs: pip install 'vfxgan[gpu]'")
-    tensorrt = installed("tensorrt") or installed("tensorrt-cu13")
-    hint = "pip install 'vfxgan[trt]' (NVIDIA's index, see docs/installation.md); engines come with a later version"
-    yield Found("tensorrt", tensorrt is not None, tensorrt or hint)
-
-
-def _library(name: str) -> bool:
-    return ctypes.util.find_library(name) is not None
+def _gpu(model: ModelFile | None) -> Iterator[Found]:
+    driver = driver_problem()
+    yield Found("NVIDIA driver", driver is None, driver or "there, with a GPU")
+    version = installed("onnxruntime-gpu")
+    if version is None or model is None:
+        yield Found("onnxruntime-cuda", version is not None, version or f"for NVIDIA GPUs: {install('gpu')}")
+    else:
+        problem = _try("onnxruntime-cuda", model)
+        yield Found("onnxruntime-cuda", not problem, problem or f"{version}, ran the model")
+    machine = this_machine()
+    has = f"{machine.tensorrt} on {machine.gpu}; engines are built with: vfxgan export MODEL --trt"
+    yield Found("tensorrt", machine.missing is None, machine.missing or has)
 
 
 def _ocio() -> Found:

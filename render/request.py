@@ -29,6 +29,7 @@ class RenderRequest:
     model: str | None = None
     like: str | None = None
     runtime: str | None = None
+    engine: Path | None = None
     start_frame: int | None = None
     threads: int | None = None
     batch: int = 1
@@ -45,6 +46,7 @@ class Job:
     pattern: Pattern
     output: OutputOptions
     runtime: str
+    engine: Path | None
     threads: int
     batch: int
     consent: Consent
@@ -75,12 +77,23 @@ def resolve(request: RenderRequest) -> Job:
         frames=tuple(frames),
         pattern=pattern,
         output=output,
-        runtime=check_runtime_name(request.runtime or DEFAULT_RUNTIME),
+        runtime=_runtime(request),
+        engine=request.engine,
         threads=_checked("--threads", usable_cores() if request.threads is None else request.threads),
         batch=_checked("--batch", request.batch),
         consent=request.consent,
         like=like,
     )
+
+
+def _runtime(request: RenderRequest) -> str:
+    if request.engine is None:
+        return check_runtime_name(request.runtime or DEFAULT_RUNTIME)
+    if request.runtime != "tensorrt":
+        raise UsageError(f"--engine {request.engine} goes with --runtime tensorrt")
+    if not request.engine.is_file():
+        raise UsageError(f"--engine {request.engine}: no such file; check the path")
+    return request.runtime
 
 
 def _check_source(request: RenderRequest) -> None:

@@ -23,7 +23,7 @@ NAMED_FAILURES = 20
 def open_runtime(job: Job) -> Runtime:
     """The runtime of a job, with one stream a worker."""
     streams = min(job.threads, len(job.frames))
-    return load_runtime(job.runtime, job.model, RuntimeOptions(streams))
+    return load_runtime(job.runtime, job.model, RuntimeOptions(streams, job.engine))
 
 
 def survey(job: Job, maker: FrameMaker) -> list[tuple[Frame, Finding]]:

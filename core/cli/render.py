@@ -1,5 +1,6 @@
 """`vfxgan render`: seeds or plates to frames."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,7 +58,12 @@ def render(
         float | None,
         typer.Option(help="Latents in [-a, a], not the model's a; smaller: calmer, less variety."),
     ] = None,
-    runtime: Annotated[str | None, typer.Option(help="onnxruntime (default) or openvino.")] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="onnxruntime (default) or openvino; on GPUs onnxruntime-cuda or tensorrt.")
+    ] = None,
+    engine: Annotated[
+        Path | None, typer.Option(help="With --runtime tensorrt. Default: the engine beside the model that fits.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Frames at a time. Default: the cores at hand.")] = None,
     batch: Annotated[int, typer.Option(help="Seeds handed to a thread at a time; changes no pixel.")] = 1,
     overwrite: Annotated[
@@ -89,6 +95,7 @@ def render(
             model=model_option if model is None else model,
             like=like,
             runtime=runtime,
+            engine=engine,
             start_frame=start_frame,
             threads=threads,
             batch=batch,

@@ -1,21 +1,25 @@
 """Inference runtimes, one a file; nothing outside this folder imports one of their packages."""
 
 import importlib
-from importlib import metadata
 from typing import cast
 
 from vfxgan.errors import RuntimeFailure, UsageError
 from vfxgan.modelfile import ModelFile
+from vfxgan.render.runtimes.packages import installed
 from vfxgan.render.runtimes.protocol import Runtime, RuntimeOptions
 
 # Name on the command line: module and class. Literal, and imported only when asked for.
 RUNTIMES = {
     "onnxruntime": ("vfxgan.render.runtimes.onnxruntime_cpu", "OnnxRuntimeCpu"),
     "openvino": ("vfxgan.render.runtimes.openvino_cpu", "OpenVinoCpu"),
+    "onnxruntime-cuda": ("vfxgan.render.runtimes.onnxruntime_cuda", "OnnxRuntimeCuda"),
+    "tensorrt": ("vfxgan.render.runtimes.tensorrt_gpu", "TensorRtGpu"),
 }
+CPU_RUNTIMES = ("onnxruntime", "openvino")
 DEFAULT_RUNTIME = "onnxruntime"  # by name, never by what happens to be installed
 
 __all__ = [
+    "CPU_RUNTIMES",
     "DEFAULT_RUNTIME",
     "RUNTIMES",
     "Runtime",
@@ -41,18 +45,10 @@ def load_runtime(name: str, model: ModelFile, options: RuntimeOptions) -> Runtim
         RuntimeFailure: it cannot be used here, or refuses the model.
     """
     module, class_name = RUNTIMES[check_runtime_name(name)]
-    if name == "onnxruntime":
+    if name.startswith("onnxruntime"):
         _refuse_two_onnxruntimes()
     loader = getattr(importlib.import_module(module), class_name)
     return cast(Runtime, loader(model, options))
-
-
-def installed(distribution: str) -> str | None:
-    """The version of an installed package, without importing it."""
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _refuse_two_onnxruntimes() -> None:

@@ -15,7 +15,7 @@ SMALLEST_PX = 16  # a reflection at the edge needs some pixels to reflect
 
 
 @contextlib.contextmanager
-def importing(package: str) -> Iterator[None]:
+def importing(package: str, extra: str = "cpu") -> Iterator[None]:
     """Around the import of a runtime's package.
 
     Raises:
@@ -27,7 +27,7 @@ def importing(package: str) -> Iterator[None]:
         yield
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name == package:
-            raise MissingExtraError(package, "cpu", f"the runtime {package!r}") from error
+            raise MissingExtraError(package, extra, f"the runtime {package!r}") from error
         inner: BaseException | None = error
         while inner is not None:
             if isinstance(inner, KeyboardInterrupt):

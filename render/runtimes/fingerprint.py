@@ -1,8 +1,10 @@
-"""What decides the bits of a CPU render beside model, seed and options."""
+"""What decides the bits of a render beside model, seed or plate, and options."""
 
 import numpy as np
 
+from vfxgan.gpu.cuda import DeviceFacts
 from vfxgan.recipe import Plain
+from vfxgan.spec import ModelSpec
 
 
 def cpu_level() -> str:
@@ -39,3 +41,14 @@ def cpu_fingerprint(runtime: str, version: str, kernels: str = "") -> dict[str, 
         "numpy": np.__version__,
         "openimageio": oiio.VERSION_STRING,
     }
+
+
+def gpu_fingerprint(runtime: str, version: str, spec: ModelSpec, facts: DeviceFacts) -> dict[str, Plain]:
+    """The fingerprint of a runtime on an NVIDIA GPU; colour is still the CPU's work, so that is part of it."""
+    precision = {"fp32": "f32", "fp16": "f16"}[spec.precision]
+    device: dict[str, Plain] = {
+        "precision": precision,
+        "device": facts.name,
+        "compute_capability": facts.compute_capability,
+    }
+    return cpu_fingerprint(runtime, version) | device

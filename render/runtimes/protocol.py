@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -18,10 +19,12 @@ class RuntimeOptions:
     """What a runtime must know beforehand.
 
     Attributes:
-        streams: how many threads will call `infer` at a time; each gets one single-threaded stream.
+        streams: how many threads will call `infer` at a time; on a CPU each gets one single-threaded stream.
+        engine: the TensorRT engine to use; None: the one beside the model.
     """
 
     streams: int = 1
+    engine: Path | None = None
 
 
 class Runtime(Protocol):
