@@ -13,6 +13,7 @@ from vfxgan.export.onnx_file import name_nodes
 STANDARD = ("", "ai.onnx")
 LATENT_AXES = 2
 IMAGE_AXES = 4
+FIRST_IR_OF_PLAIN_WEIGHTS = 4  # before it, weights had to be listed among the inputs
 NARROW = {TensorProto.FLOAT16: "float16", TensorProto.BFLOAT16: "bfloat16"}
 
 
@@ -108,6 +109,7 @@ def as_ours(model: onnx.ModelProto, input_name: str, output_name: str, axes: Ite
     _rename(graph, free)
     del graph.value_info[:]
     graph.input[0].CopyFrom(helper.make_tensor_value_info(input_name, TensorProto.FLOAT, list(axes)))
+    model.ir_version = max(model.ir_version, FIRST_IR_OF_PLAIN_WEIGHTS)
     _strip(model)
     name_nodes(model)
 

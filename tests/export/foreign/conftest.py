@@ -4,7 +4,7 @@ What the networks should give is written out in the tests from each architecture
 torch.nn.functional in float64 on the raw weights. Nothing here goes through a network of ours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,15 @@ class Weights:
             self.tensors[f"{name}.running_mean"] = self.normal(channels, deviation=0.5)
             self.tensors[f"{name}.running_var"] = self.normal(channels).abs() + 0.5
             self.tensors[f"{name}.num_batches_tracked"] = torch.tensor(7)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The networks are so small that threads would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
