@@ -16,7 +16,7 @@ from vfxgan.spec import ImageInput, ModelSpec
 
 Array = NDArray[np.float32]
 
-PICTURES = 6
+PICTURES = 3  # one of each pair of sides
 LARGEST_HALF = 65504.0
 
 
@@ -56,7 +56,8 @@ def plate_reference(network: nn.Module, spec: ModelSpec) -> Run:
         if has_residual(spec):
             colour += enlarged((signal - inside)[:, :3], spec.scale) * np.float32(peak)
         alpha = apply_toe(np.clip(unit[:, 3:], 0, 1).astype(np.float32), spec.encoding.toe)
-        return np.clip(np.concatenate([decode(colour), alpha], axis=1), -LARGEST_HALF, LARGEST_HALF)
+        picture = np.concatenate([decode(colour), alpha], axis=1)
+        return np.asarray(np.clip(picture, -LARGEST_HALF, LARGEST_HALF), np.float32)
 
     return translated
 

@@ -33,6 +33,7 @@ class SceneLinear(nn.Module):
     Args:
         core: the network without its last activation.
         resize: [1, C, H, W] to [1, C, s·H, s·W], bilinear; an identity for a translator.
+        activation: the one that the core lacks: an `Activation`.
 
     Attributes:
         exposure: stops, applied before and undone after.
@@ -44,7 +45,7 @@ class SceneLinear(nn.Module):
         Precision", "Custom Knobs".
     """
 
-    def __init__(self, core: nn.Module, resize: nn.Module, activation: Activation, spec: ModelSpec) -> None:
+    def __init__(self, core: nn.Module, resize: nn.Module, activation: str, spec: ModelSpec) -> None:
         super().__init__()
         assert isinstance(spec.input, ImageInput)
         self.core = core
@@ -52,7 +53,7 @@ class SceneLinear(nn.Module):
         self.exposure = 0.0
         self.blend = 1.0
         self.highlights = 1
-        self.activation: str = activation
+        self.activation = activation
         self.colours = min(spec.input.channels, 3)
         self.channels_in = spec.input.channels
         self.channels_out = spec.channels_out
@@ -108,7 +109,7 @@ class SceneLinear(nn.Module):
         """
         height, width = int(signal.shape[2]), int(signal.shape[3])
         extended = extend(signal, self.margin, self.missing(height), self.missing(width))
-        value = self.core((extended * self.width + self.low).to(self.like_core)).to(signal)
+        value: Tensor = self.core((extended * self.width + self.low).to(self.like_core)).to(signal)
         if self.activation == "tanh":
             value = torch.tanh(value)
         elif self.activation == "sigmoid":
@@ -124,7 +125,7 @@ class SceneLinear(nn.Module):
 
     def resized_input(self, linear: Tensor) -> Tensor:
         """The input at the output's size, with the output's channels."""
-        resized = self.resize(linear)
+        resized: Tensor = self.resize(linear)
         if self.channels_in == 1:
             resized = resized.expand(-1, 3, -1, -1)
         if self.channels_out == 4 and self.channels_in != 4:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vfxgan.errors import ModelError
-from vfxgan.export.onnx_file import EXAMPLE_PX
 from vfxgan.export.parity import LIMITS, Limits, Run, check_parity
 from vfxgan.export.plate_reference import as_signal, light_inputs, plate_reference
 from vfxgan.export.scene_linear import MIN_SIDE_PX, SceneLinear, scene_linear
-from vfxgan.export.torchscript_archive import rewrite, take_names
+from vfxgan.export.torchscript_archive import take_names, tidied, zipped
 from vfxgan.spec import ImageInput, ModelSpec, Parity
 from vfxgan.whole_files import write_whole
 
@@ -35,9 +34,9 @@ def write_torchscript(network: nn.Module, spec: ModelSpec, target: Path, *, limi
         ModelError: a generator, or what `scene_linear` cannot take. ParityError: the file would differ.
         WriteError: it cannot be written.
     """
-    archive = _saved(script(scene_linear(network, spec), spec))
+    entries = tidied(_saved(script(scene_linear(network, spec), spec)))
     with _quiet():
-        loaded = torch.jit.load(io.BytesIO(rewrite(archive, spec.to_json())))
+        loaded = torch.jit.load(zipped(entries, spec.to_json()))  # type: ignore[no-untyped-call]
     parity = check_parity(
         as_signal(plate_reference(network, spec), spec),
         as_signal(_run(loaded), spec),
@@ -46,7 +45,7 @@ def write_torchscript(network: nn.Module, spec: ModelSpec, target: Path, *, limi
         spec,
         limits,
     )
-    write_whole(target, rewrite(archive, spec.model_copy(update={"parity": parity}).to_json()))
+    write_whole(target, zipped(entries, spec.model_copy(update={"parity": parity}).to_json()).getvalue())
     return parity
 
 
@@ -56,39 +55,48 @@ def script(module: SceneLinear, spec: ModelSpec) -> torch.jit.ScriptModule:
     Raises:
         ModelError: the trace holds on to the size it was made at.
     """
-    assert isinstance(spec.input, ImageInput)
-    multiple = spec.input.size_multiple
-    height, width = (-(-max(side, MIN_SIDE_PX) // multiple) * multiple for side in EXAMPLE_PX)
-    example = torch.linspace(*spec.value_range, spec.input.channels * height * width)
-    example = example.view(1, spec.input.channels, height, width)
+    step = _step(spec)
+    example = _ramp(spec, 2 * step, step)
     with _quiet(), torch.no_grad():
         take_names(module)
-        core = torch.jit.trace(module.core, example, check_trace=False)
-        _check_any_size(module.core, core, spec, (height, width))
-        resize = module.resize if spec.scale == 1 else torch.jit.trace(module.resize, example, check_trace=False)
+        core = torch.jit.trace(module.core, example, check_trace=False)  # type: ignore[no-untyped-call]
+        _check_any_size(module.core, core, spec)
+        resize = module.resize
+        if spec.scale > 1:
+            resize = torch.jit.trace(resize, example, check_trace=False)  # type: ignore[no-untyped-call]
         scripted: torch.jit.ScriptModule = torch.jit.script(SceneLinear(core, resize, module.activation, spec).eval())
     return scripted
 
 
-def _check_any_size(core: nn.Module, traced: nn.Module, spec: ModelSpec, size: tuple[int, int]) -> None:
+def _check_any_size(core: nn.Module, traced: nn.Module, spec: ModelSpec) -> None:
     """A trace writes down what ran; a shape that went into a number would stay that number."""
+    x = _ramp(spec, _step(spec), 3 * _step(spec))  # neither side is what it was
+    expected, found = core(x), traced(x)
+    if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-4, atol=1e-5, equal_nan=True):
+        raise ModelError(
+            f"{spec.name}: traced at one size, it is another network at {x.shape[2]}x{x.shape[3]}; its forward turns "
+            "a size into a number"
+        )
+
+
+def _step(spec: ModelSpec) -> int:
+    """The smallest side that the core takes."""
     assert isinstance(spec.input, ImageInput)
-    multiple = -(-MIN_SIDE_PX // spec.input.size_multiple) * spec.input.size_multiple
-    for height, width in ((size[1], size[0]), (2 * multiple, 3 * multiple)):
-        x = torch.linspace(*spec.value_range, spec.input.channels * height * width).view(1, -1, height, width)
-        expected, found = core(x), traced(x)
-        if found.shape != expected.shape or not torch.allclose(found, expected, rtol=1e-4, atol=1e-5, equal_nan=True):
-            raise ModelError(
-                f"{spec.name}: traced at {size[0]}x{size[1]}, it is another network at {height}x{width}; its forward "
-                "turns a size into a number"
-            )
+    return -(-MIN_SIDE_PX // spec.input.size_multiple) * spec.input.size_multiple
 
 
-def _saved(module: torch.jit.ScriptModule) -> bytes:
+def _ramp(spec: ModelSpec, height: int, width: int) -> Tensor:
+    """[1, C, H, W] through the network's range."""
+    assert isinstance(spec.input, ImageInput)
+    low, high = spec.value_range
+    return torch.linspace(low, high, spec.input.channels * height * width).view(1, -1, height, width)
+
+
+def _saved(module: torch.jit.ScriptModule) -> io.BytesIO:
     body = io.BytesIO()
     with _quiet():
         torch.jit.save(module, body)
-    return body.getvalue()
+    return body
 
 
 def _run(module: torch.jit.ScriptModule) -> Run:

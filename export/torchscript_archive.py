@@ -14,14 +14,15 @@ from torch import Tensor, nn
 from vfxgan.torchscript_metadata import ROOT, SPEC_ENTRY
 
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say
+UNIX = 3  # what zip files of every machine say they come from
 _DROPPED = (".debug_pkl", "/.data/serialization_id")
 _NUMBER = re.compile(r"___torch_mangle_(\d+)")
 _GLOBAL = re.compile(rb"c(__torch__[\w.]*)\n(\w+)\n")  # pickle's opcode that names a class
 
 
-def rewrite(archive: bytes, spec_json: str) -> bytes:
-    """The archive with the model's spec, without what depends on where and when it was made."""
-    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+def tidied(archive: io.BytesIO) -> dict[str, bytes]:
+    """The archive's entries by name, without what depends on where and when it was made."""
+    with zipfile.ZipFile(archive) as source:
         entries = {name: source.read(name) for name in source.namelist() if not name.endswith(_DROPPED)}
     pickled = entries[f"{ROOT}/data.pkl"]
     code = {name: body.decode() for name, body in entries.items() if name.startswith(f"{ROOT}/code/")}
@@ -38,18 +39,21 @@ def rewrite(archive: bytes, spec_json: str) -> bytes:
 
     kept = {name: body for name, body in entries.items() if name not in code}
     kept[f"{ROOT}/data.pkl"] = _GLOBAL.sub(renumbered_global, pickled)
-    kept |= {renumbered(name): renumbered(text).encode() for name, text in code.items()}
-    kept[SPEC_ENTRY] = spec_json.encode()
-    return _zipped(kept)
+    return kept | {renumbered(name): renumbered(text).encode() for name, text in code.items()}
 
 
-def _zipped(entries: dict[str, bytes]) -> bytes:
-    """Stored, not packed: weights do not get smaller, and readers of every age agree on it."""
+def zipped(entries: dict[str, bytes], spec_json: str) -> io.BytesIO:
+    """An archive again, with the model's spec. Stored, not packed: weights do not get smaller, and readers of every
+    age agree on it.
+    """
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w", zipfile.ZIP_STORED) as target:
-        for name, content in entries.items():
-            target.writestr(zipfile.ZipInfo(name, FIXED_TIME), content)
-    return body.getvalue()
+        for name, content in (*entries.items(), (SPEC_ENTRY, spec_json.encode())):
+            entry = zipfile.ZipInfo(name, FIXED_TIME)
+            entry.create_system = UNIX
+            target.writestr(entry, content)
+    body.seek(0)
+    return body
 
 
 def take_names(*modules: nn.Module) -> None:
