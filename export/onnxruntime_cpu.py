@@ -10,7 +10,7 @@ from vfxgan.errors import MissingExtraError, ModelError
 
 Array = NDArray[np.float32]
 
-ERRORS_ONLY = 3
+FATAL_ONLY = 4  # errors come as exceptions, and are told once
 
 
 class CpuSession:
@@ -29,7 +29,7 @@ class CpuSession:
         except ModuleNotFoundError as error:
             raise MissingExtraError("onnxruntime", "cpu", "the parity gate of export") from error
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = ERRORS_ONLY
+        options.log_severity_level = FATAL_ONLY
         options.use_deterministic_compute = True
         if not optimise:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from onnx import ModelProto
 from pydantic import ValidationError
 from torch import nn
 
 from vfxgan.errors import ModelError, UsageError, VfxganError
-from vfxgan.export.foreign.architecture import Imported
+from vfxgan.export.foreign.architecture import Imported, without_memory
 from vfxgan.export.foreign.hints import Hints as Hints
 from vfxgan.export.foreign.onnx_input import open_onnx
 from vfxgan.export.foreign.reading import as_float32, read_body, refuse_untrue, sha256_of
@@ -100,7 +99,7 @@ def _refuse_misfit(spec: ModelSpec, checkpoint: Checkpoint) -> None:
         count = spec.arguments.get(name)
         if isinstance(count, int) and count > len(held):
             raise ModelError(f"its weights do not fit its spec ({name} is {count}); {damaged}")
-    with torch.device("meta"):
+    with without_memory():
         expected = {name: tuple(tensor.shape) for name, tensor in build_generator(spec).state_dict().items()}
     for name in (*expected, *held):
         if expected.get(name) != held.get(name):

@@ -1,11 +1,14 @@
 """What the registry holds of each architecture, and how foreign weights get into a network of ours."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from vfxgan.errors import ModelError
 from vfxgan.export.foreign.hints import Hints, Kind
@@ -15,6 +18,7 @@ from vfxgan.trainer.networks import GENERATORS
 Shapes = Mapping[str, tuple[int, ...]]
 Tensors = dict[str, Tensor]
 
+FILLING = frozenset({"normal_", "uniform_", "zero_", "fill_", "mul_", "kaiming_normal_", "kaiming_uniform_"})
 COUNTER = "num_batches_tracked"  # of a batch norm; inference does not read it, and files before torch 0.4.1 lack it
 
 
@@ -80,7 +84,7 @@ def fill(architecture: str, arguments: dict[str, Argument], weights: Tensors) ->
         ModelError: a tensor that is missing, too many, or of another shape.
     """
     try:
-        with torch.device("meta"):
+        with without_memory():
             network = GENERATORS[architecture](**arguments)
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ModelError(f"its shapes make no such network ({' '.join(str(error).split())[:200]})") from error
@@ -90,6 +94,22 @@ def fill(architecture: str, arguments: dict[str, Argument], weights: Tensors) ->
     held |= {name: torch.tensor(0) for name in expected if name.endswith(COUNTER)}
     network.load_state_dict(held, assign=True)
     return network.requires_grad_(False).eval()
+
+
+@contextmanager
+def without_memory() -> Iterator[None]:
+    """Networks that are built within have shapes, but no memory and no first values."""
+    with torch.device("meta"), _NoFirstValues():
+        yield
+
+
+class _NoFirstValues(TorchFunctionMode):
+    """Leave out what fills tensors: on those without memory it does nothing, but takes seconds."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        return args[0] if args and func.__name__ in FILLING else func(*args, **(kwargs or {}))
 
 
 def _compare(held: Tensors, expected: Shapes) -> None:
