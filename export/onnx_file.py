@@ -90,7 +90,7 @@ def _trace_by_script(
         torch.onnx.export(
             network,
             (example,),
-            body,
+            body,  # type: ignore[arg-type]  # declared for the newer exporter alone
             dynamo=False,
             opset_version=opset,
             input_names=[name],

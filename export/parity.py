@@ -148,4 +148,5 @@ def side_by_side(ours: Array, theirs: Array, spec: ModelSpec) -> NDArray[np.uint
     ]
     rgb = [np.clip(panel[0, :3], 0, 1).transpose(1, 2, 0) for panel in panels]
     rgb = [np.repeat(panel[..., :1], 3, axis=2) if panel.shape[2] < 3 else panel for panel in rgb]
-    return np.rint(np.concatenate(rgb, axis=1) * 255).astype(np.uint8)
+    picture: NDArray[np.uint8] = np.rint(np.concatenate(rgb, axis=1) * 255).astype(np.uint8)
+    return picture
