@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check bench wheel constraints clean install-strict install-plain
+.PHONY: help demo test check trt-api bench wheel constraints clean install-strict install-plain
 # A facility's PYTHONPATH would come before .venv.
 unexport PYTHONPATH PYTHONHOME
 
@@ -25,6 +25,7 @@ help:
 	@echo 'make demo         render seeds 0-499 with the built-in generator to shot010/, contact sheet in shot010.png'
 	@echo 'make test         install the rest (torch among it) and run all tests'
 	@echo 'make check        what a change must pass: ruff, ruff format, mypy --strict, all tests'
+	@echo 'make trt-api      fetch the bindings of TensorRT and CUDA that tests read the API from; part of test and check'
 	@echo 'make bench        run benchmarks/ and print the figures'
 	@echo 'make wheel        build dist/vfxgan-*.whl'
 	@echo 'make constraints  resolve constraints.txt anew for Python 3.10 to 3.13 (needs uv)'
@@ -38,14 +39,19 @@ demo: .venv/with-render install-plain
 	@echo "contact sheet: $(CURDIR)/shot010.png"
 	@echo "next:          source .venv/bin/activate; vfxgan --help"
 
-test: .venv/with-all install-plain
+test: .venv/with-all .venv/with-trt-api install-plain
 	$(BIN)/python -m pytest
 
-check: .venv/with-all install-strict
+check: .venv/with-all .venv/with-trt-api install-strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p vfxgan
 	$(BIN)/python -m pytest
+
+# Without a network or gcc it says what is missing, and the tests that need it skip with that reason.
+trt-api: .venv/made
+	@$(BIN)/python tools/trt_api.py
+	@touch .venv/with-trt-api
 
 bench: .venv/with-all install-plain
 	@for file in benchmarks/[!_]*.py; do echo "== $$file"; $(BIN)/python "$$file" || exit 1; done
@@ -90,6 +96,11 @@ clean:
 	$(INSTALL) --editable '.[cpu,train,dev]'
 	@touch $@ .venv/with-render
 	@rm -f .venv/is-strict
+
+.venv/with-trt-api: tools/trt_api.py | .venv/made
+	@echo 'fetching the bindings of TensorRT and CUDA, to test calls against (about 30 MB)'
+	@$(BIN)/python tools/trt_api.py
+	@touch $@
 
 # mypy cannot see through the import hook of a plain editable install, but it can read a strict one's link tree.
 # The tree is a picture of the files at this moment: it is made anew, never added to.

@@ -37,7 +37,10 @@ def call(function: Any, *arguments: Any) -> Any:
     Raises:
         RuntimeFailure: the return code is not success.
     """
-    status, *values = function(*arguments)
+    try:
+        status, *values = function(*arguments)
+    except RuntimeError as error:  # cuda-bindings 12 where there is no driver
+        raise RuntimeFailure(f"CUDA: {function.__name__} failed ({error}); check nvidia-smi") from error
     if int(status) != 0:
         reason = getattr(status, "name", str(status))
         hint = "; take a smaller tile or batch" if "MemoryAllocation" in reason else "; check nvidia-smi"

@@ -107,12 +107,15 @@ def run_build(build: Callable[[], T], phases: Phases | None, style: ProgressStyl
     """
     outcome: list[T] = []
     failure: list[BaseException] = []
+    ended = threading.Event()  # Thread.join takes a thread for ended when a Ctrl-C interrupts it (Python 3.11)
 
     def work() -> None:
         try:
             outcome.append(build())
         except BaseException as error:  # noqa: BLE001  # handed over to the caller's thread
             failure.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=work, name="tensorrt build", daemon=True)
     total = 100 if phases else 1
@@ -120,15 +123,15 @@ def run_build(build: Callable[[], T], phases: Phases | None, style: ProgressStyl
         display = _Display(bar, phases, time.monotonic())
         try:
             thread.start()
-            while thread.is_alive():
-                thread.join(LOOK_EVERY_S)
+            while not ended.wait(LOOK_EVERY_S):
                 display.show(phases.percent() if phases else 0)
+            if not failure:
+                display.show(total)
         except KeyboardInterrupt as error:
-            _stop(thread, phases)
+            _stop(ended, phases)
             raise Interrupted(f"interrupted after {display.elapsed_s:.0f} s; no engine was written") from error
         if failure:
             raise failure[0]
-        display.show(total)
     return outcome[0]
 
 
@@ -147,8 +150,8 @@ class _Display:
 
     def show(self, done: int) -> None:
         phase = self.phases.innermost() if self.phases else ""
-        facts = {"note": ", ".join(filter(None, (f"{self.elapsed_s:.0f} s", phase))), "phase": phase}
-        facts["elapsed_s"] = f"{self.elapsed_s:.1f}"
+        note = ", ".join(filter(None, (f"{self.elapsed_s:.0f} s", phase)))
+        facts: dict[str, Any] = {"note": note, "phase": phase, "elapsed_s": round(self.elapsed_s, 1)}
         if done <= self.shown:
             self.bar.tell(**facts)
         while self.shown < done:
@@ -156,14 +159,14 @@ class _Display:
             self.bar.advance(**facts)
 
 
-def _stop(thread: threading.Thread, phases: Phases | None) -> None:
+def _stop(ended: threading.Event, phases: Phases | None) -> None:
     """TensorRT ends at its next step; 8.6 cannot be asked, its thread ends with the process."""
-    if phases is None or not thread.is_alive():
+    if phases is None:
         return
     phases.cancelled.set()
     say("stopping at TensorRT's next step; Ctrl-C again does not wait for it")
     with contextlib.suppress(KeyboardInterrupt):
-        thread.join()
+        ended.wait()
 
 
 @contextlib.contextmanager
