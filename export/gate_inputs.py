@@ -16,7 +16,7 @@ from vfxgan.spec import ImageInput, LatentInput, ModelSpec
 
 SEEDS = tuple(range(16))
 SIDES_PX = (24, 40, 64)  # of made pictures, at least; rounded up to what the network takes
-PLATE_PX = 256  # side of the windows that are cut from a plate
+PLATE_PX = 256  # largest side of the windows that are cut from a plate
 MAX_PLATES = 64
 WAVES = 8
 LARGEST_LIGHT = 65504.0  # of a half EXR
@@ -134,7 +134,8 @@ def _windows(path: Path, spec: ModelSpec, image: ImageInput, size: Size | None) 
         raise ImageError(f"--plates {path}: holds integers; give scene-linear EXR, as a render would meet")
     finite = np.nan_to_num(pixels, nan=0.0, posinf=LARGEST_LIGHT, neginf=-LARGEST_LIGHT)
     channels = _chosen(finite, picture.channels, image.channels, path)
-    height, width = size or (-(-PLATE_PX // image.size_multiple) * image.size_multiple,) * 2
+    sides = (min(side, PLATE_PX) for side in channels.shape[:2])
+    height, width = size or (-(-side // image.size_multiple) * image.size_multiple for side in sides)
     bright = np.unravel_index(int(channels.max(axis=2).argmax()), channels.shape[:2])
     middle = (channels.shape[0] // 2, channels.shape[1] // 2)
     for name, (row, column) in (("middle", middle), ("brightest", (int(bright[0]), int(bright[1])))):
