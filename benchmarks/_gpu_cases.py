@@ -22,6 +22,7 @@ from vfxgan.trainer.networks import build_generator
 
 Array = NDArray[np.float32]
 
+DETAIL = 0.05  # standard deviation that an upscaler adds to the enlarged picture
 CONTRAST = 0.5  # standard deviation before a tanh; trained networks use their range, fresh ones are grey
 
 
@@ -45,6 +46,21 @@ class Case:
     x: Array
     reference: Array
     flops: float
+
+    @property
+    def static_size(self) -> tuple[int, int] | None:
+        """Of the ONNX file. Upscalers are left open: every intermediate of full HD at once is gigabytes to audit."""
+        return None if self.spec.kind == "upscaler" else self.size
+
+    @property
+    def audited(self) -> Array:
+        """What the range audit runs on."""
+        return gate_inputs(self.spec)[0].array if self.spec.kind == "upscaler" else self.x
+
+    @property
+    def tile(self) -> tuple[int, int] | None:
+        """What the engine has to be told of the size."""
+        return self.size if self.spec.kind == "upscaler" else None
 
 
 def dcgan(quick: bool) -> Case:
@@ -87,7 +103,10 @@ def _case(spec: ModelSpec, size: tuple[int, int] | None) -> Case:
     inputs = torch.from_numpy(np.concatenate([item.array for item in gate_inputs(spec, size=size)[:2]]))
     with torch.no_grad():
         _see_something(network, inputs)
-        _use_the_range(network, inputs[:1], 0.05 if spec.kind == "upscaler" else CONTRAST)
+        if spec.kind == "upscaler":
+            _use_the_range(network, inputs[:1, :, :64, :64], DETAIL)
+        else:
+            _use_the_range(network, inputs[:1], CONTRAST)
         counter = FlopCounterMode(display=False)
         with counter:
             reference = network(inputs[:1])
@@ -130,11 +149,11 @@ def write_models(case: Case, folder: Path) -> dict[str, tuple[Path, float]]:
         known: dict[str, tuple[str, float]] = json.loads(done.read_text(encoding="utf-8"))
         return {precision: (Path(path), seconds) for precision, (path, seconds) in known.items()}
     started = time.monotonic()
-    model = to_onnx(case.folded, case.spec, Shape(size=case.size))
+    model = to_onnx(case.folded, case.spec, Shape(size=case.static_size))
     paths = {"fp32": folder / "model.onnx", "fp16": folder / "model.fp16.onnx"}
     write_onnx(model, paths["fp32"])
     seconds = {"fp32": time.monotonic() - started}
-    ranges = audit_ranges(model, [case.x])
+    ranges = audit_ranges(model, [case.audited])
     half = to_half(model, ranges.kept_fp32, keep_picture=case.spec.value_range[0] < 0)
     write_onnx(with_spec(half, case.spec.model_copy(update={"precision": "fp16", "ranges": ranges})), paths["fp16"])
     seconds["fp16"] = time.monotonic() - started - seconds["fp32"]

@@ -134,7 +134,7 @@ def tensorrt(case: Case, setting: Setting) -> Iterator[Ready]:
 
     path, seconds = write_models(case, setting.folder)["fp16"]
     cache = setting.folder / "timings.cache"
-    built = build_engine(path, BuildOptions(), "none", timing_cache=cache)
+    built = build_engine(path, BuildOptions(tile=case.tile), "none", timing_cache=cache)
     facts = {"export_s": round(seconds, 2), "build_s": round(built.seconds, 1), "engine_mib": len(built.engine) >> 20}
     with EngineRunner(built.engine, host_code=built.host_code) as runner:
         yield Ready(runner.infer, runner.enqueue, runner.wait, facts)

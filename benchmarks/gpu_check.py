@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 CASES = {"dcgan": "DCGAN-1024", "pix2pix": "pix2pix-256", "srresnet": "SRResNet ×4"}
-CONTENDERS = 5  # of _gpu_contenders, which needs torch
+# As in _gpu_contenders, which needs torch; the last one takes long to open.
+CONTENDERS = (("torch eager", "FP32"), ("torch channels_last, CUDA graph", "FP16"), ("onnxruntime", "FP32"),
+              ("onnxruntime", "FP16"), ("TensorRT", "FP16"))  # fmt: skip
 PEAKS = ("FP16", "FP32", "TF32")
 ROW_LIMIT_S = 110
 POLL_S = 0.1
@@ -71,9 +73,12 @@ def _cases(text: str) -> tuple[str, ...]:
 def plan(cases: tuple[str, ...]) -> list[Row]:
     """All rows, in order: the peaks, then what is quick to open, then engines, which take long to build."""
     peaks: list[Row] = [{"what": "peak", "kind": kind} for kind in PEAKS]
-    order = [(case, place) for case in cases for place in range(CONTENDERS - 1)]
-    order += [(case, CONTENDERS - 1) for case in cases]
-    return peaks + [{"what": "network", "case": case, "contender": place} for case, place in order]
+    order = [(case, way) for case in cases for way in CONTENDERS[:-1]]
+    order += [(case, CONTENDERS[-1]) for case in cases]
+    return peaks + [
+        {"what": "network", "case": case, "network": CASES[case], "runtime": runtime, "precision": precision}
+        for case, (runtime, precision) in order
+    ]
 
 
 def supervise(log: Path, cases: tuple[str, ...], device: str, quick: bool, limit_s: float) -> list[Row]:
@@ -143,7 +148,8 @@ def work(log: Path, cases: tuple[str, ...], first: int, device: str, quick: bool
         from _gpu_contenders import Setting, Skip, measure, peak_tflops
     except ModuleNotFoundError as error:
         sys.exit(f"import: {error.name} is not installed: pip install 'vfxgan[train]'")
-    assert len(WAYS) == CONTENDERS
+    ways = {(way.runtime, way.precision): way for way in WAYS}
+    assert tuple(ways) == CONTENDERS
     if quick:
         torch.set_num_threads(1)  # tiny networks: threads that wait for each other would be all that is seen
     made: dict[str, Any] = {}
@@ -156,8 +162,7 @@ def work(log: Path, cases: tuple[str, ...], first: int, device: str, quick: bool
             if row["what"] == "peak":
                 found["tflops"] = round(peak_tflops(row["kind"], setting), 3)
             else:
-                entry = WAYS[row["contender"]]
-                found = {"runtime": entry.runtime, "precision": entry.precision}
+                entry = ways[row["runtime"], row["precision"]]
                 entry.needs(setting)
                 case = made[row["case"]] = made.get(row["case"]) or MAKERS[row["case"]](quick)
                 found |= {"size": case.name, "batch": 1, "gflop": round(case.flops / 1e9, 2)}
@@ -211,7 +216,7 @@ def table(report: dict[str, Any]) -> str:
 
 
 def _line(row: Row) -> str:
-    start = f"| {row.get('size', CASES[row['case']])} | {row.get('runtime', '')} | {row.get('precision', '')} |"
+    start = f"| {row.get('size', row['network'])} | {row['runtime']} | {row['precision']} |"
     outcome = _outcome(row)
     if outcome:
         return f"{start} {outcome} | | | | | |"

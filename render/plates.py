@@ -98,7 +98,9 @@ class PlateMaker:
         assert isinstance(spec.input, ImageInput)
         notes = []
         if alpha is not None and spec.channels_out == 3:
-            notes.append(f"the plates' alpha is not carried: {spec.name!r} takes and gives another kind of picture")
+            notes.append(f"the plates' alpha is not carried: {spec.name!r} does not make RGB of RGB")
+        elif alpha is not None and spec.input.channels != 4:
+            notes.append(f"the plates' alpha is not carried: {spec.name!r} makes its own")
         if not has_residual(spec) and not spec.encoding.extended:
             peak = f"light outside 0 … {spec.encoding.peak:g}"
             notes.append(f"{spec.name!r} does not take RGB: {peak} is cut off before it")

@@ -188,6 +188,11 @@ def test_grey_and_other_channel_counts_go_in_as_in_training(cli: Any, image_mode
     element = np.concatenate([colour * np.float16(0.25), np.full((8, 8, 1), 0.5, np.float16)], 2)
     made = rendered(cli, four, plate(tmp_path / "d.exr", element), "c.exr.exr")
     np.testing.assert_allclose(made.pixels.astype(float), element.astype(float), rtol=2e-3)
+    own_alpha = image_model(tmp_path / "own.onnx", channels_out=4)
+    for model, reason in ((one, "does not make RGB of RGB"), (own_alpha, "makes its own")):
+        result = cli("render", model, "--in", tmp_path / "d.exr", "--out", "e.exr", "--overwrite")
+        assert "the plates' alpha is not carried" in result.err
+        assert reason in result.err
 
 
 def test_a_model_of_a_size_multiple_or_a_static_size_is_padded_for(cli: Any, image_model: Any, tmp_path: Path) -> None:
