@@ -53,7 +53,7 @@ def fetch(folder: Path) -> None:
             if not release.startswith("cuda"):
                 _link(target)
             _import("cuda.bindings.runtime" if release.startswith("cuda") else "tensorrt", target)
-        except Unavailable as reason:
+        except (Unavailable, OSError, zipfile.BadZipFile) as reason:
             (target / MISSING).write_text(f"{reason}\n")
             print(f"{release}: not available: {reason}")
         else:

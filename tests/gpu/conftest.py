@@ -1,5 +1,6 @@
 """Models for builds, and what a release of TensorRT makes of our code: one process a release, run once."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,6 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from vfxgan.export.trt.shapes import input_shapes
+from vfxgan.gpu.identity import BuiltOn, Sidecar, make_key
+from vfxgan.gpu.options import BuildOptions
+from vfxgan.modelfile import read_model
 
 RIG = Path(__file__).resolve().parent / "rig"
 BINDINGS = Path(sys.prefix) / "trt-api"  # tools/trt_api.py fetches them
@@ -129,3 +135,25 @@ class Bindings:
 def bindings(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Bindings:
     """`bindings.of("11.4.0.106")`: the results of all scenarios with that release."""
     return Bindings(models, tmp_path_factory.mktemp)
+
+
+@pytest.fixture
+def sidecar_of(upscaler: Path) -> Callable[..., Sidecar]:
+    """A sidecar as a build on an RTX A6000 would leave it; arguments change the options, or where it was built."""
+
+    def make(engine: bytes = b"engine", tensorrt: str = "10.16.1.11", **options: Any) -> Sidecar:
+        model = read_model(upscaler)
+        chosen = BuildOptions.model_validate({"tile": (16, 24)} | options)
+        where = BuiltOn(tensorrt=tensorrt, gpu="NVIDIA RTX A6000", compute_capability="8.6")
+        key = make_key(model.sha256, chosen, input_shapes(model, chosen), "strong", where)
+        return Sidecar(
+            digest=key.digest(),
+            key=key,
+            engine_sha256=hashlib.sha256(engine).hexdigest(),
+            engine_bytes=len(engine),
+            onnx_name=upscaler.name,
+            built=where,
+            spec=model.spec,
+        )
+
+    return make
