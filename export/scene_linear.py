@@ -214,7 +214,7 @@ class Bilinear(nn.Module):
 
 def finite(x: Tensor) -> Tensor:
     """NaN becomes 0, the rest is held within what half precision can say."""
-    return torch.where(torch.isnan(x), torch.zeros_like(x), x).clamp(-65504.0, 65504.0)
+    return x.masked_fill(torch.isnan(x), 0.0).clamp(-65504.0, 65504.0)
 
 
 def encode(linear: Tensor) -> Tensor:

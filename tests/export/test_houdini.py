@@ -98,6 +98,9 @@ def test_the_file_is_what_houdini_reads(files, kind):
     assert shapes == [[1, spec.input.channels, 37, 45], [1, spec.channels_out, 37 * spec.scale, 45 * spec.scale]]
     assert {part.type.tensor_type.elem_type for part in (image, picture)} == {onnx.TensorProto.FLOAT}
     assert not any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer)
+    # nothing of the layer's size is written down in it
+    weights = sum(parameter.numel() for parameter in model_of(kind)[0].parameters())
+    assert sum(int(np.prod(tensor.dims)) for tensor in model.graph.initializer) < weights + 500
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -119,6 +122,18 @@ def test_rows_from_the_top_are_an_option():
     with torch.no_grad():
         expected = scene_linear(network, spec)(torch.from_numpy(light)).numpy()
     np.testing.assert_allclose(signal(found, spec), signal(expected, spec), atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", ["upscaler", "plate-to-plate"])
+def test_a_large_layer_is_judged_by_the_same_graph_at_a_smaller_size(kind):
+    network, spec = model_of(kind)
+    model, parity = houdini_model(network, spec, 513, 518)
+    assert parity.max_abs_error <= 4e-5
+    light = light_of(spec, 513, 518)
+    found = CpuSession(model.SerializeToString()).run(np.ascontiguousarray(light[:, :, ::-1]))[0][:, :, ::-1]
+    with torch.no_grad():
+        expected = scene_linear(network, spec)(torch.from_numpy(light)).numpy()
+    np.testing.assert_allclose(signal(found, spec), signal(expected, spec), atol=4e-5)
 
 
 def test_nan_and_infinity_do_not_come_out_again(files):
