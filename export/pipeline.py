@@ -10,7 +10,7 @@ from pathlib import Path
 import onnx
 from torch import nn
 
-from vfxgan.errors import ModelError, TargetError, VfxganError
+from vfxgan.errors import ModelError, TargetError, UsageError, VfxganError
 from vfxgan.export.fold import fold_batch_norms
 from vfxgan.export.gate_inputs import GateInput, Kind, gate_inputs, kind_of_inputs, worst_cases
 from vfxgan.export.onnx_file import OLD_OPSET, OPSET, Shape, to_onnx, with_spec, write_onnx
@@ -73,7 +73,16 @@ def plan_export(request: ExportRequest) -> Plan:
         if path != request.source:
             may_replace(path, spec, request.overwrite)
     _check_writable(targets.folder)
-    return Plan(source, spec, targets, graph_shape(request, spec), request.opset or _usual_opset(request))
+    return Plan(source, spec, targets, _shape(request, source, spec), request.opset or _usual_opset(request))
+
+
+def _shape(request: ExportRequest, source: Source, spec: ModelSpec) -> Shape:
+    """As asked for, unless the source is an ONNX of one size: that keeps it."""
+    if source.size is None:
+        return graph_shape(request, spec)
+    if request.tile not in (None, source.size):
+        raise UsageError(f"--tile: {source.path} takes {source.size[0]}x{source.size[1]} only; give that, or none")
+    return Shape(size=source.size)
 
 
 def export(request: ExportRequest, plan: Plan, progress: ProgressStyle) -> Iterator[Artefact]:

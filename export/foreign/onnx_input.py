@@ -89,7 +89,9 @@ def open_onnx(path: Path, hints: Hints) -> OpenedOnnx:
     try:
         if text is not None:
             hints.refuse_for(f"{path.name} holds a vfxgan spec")
-            return OpenedOnnx(_parse_ours(data), parse_spec(text, path.name), sha256)
+            spec = parse_spec(text, path.name)
+            model = _parse_ours(data)
+            return OpenedOnnx(model, spec, sha256, _only_size(model) if spec.size is None else None)
         return _foreign(parse(data), hints, path, sha256)
     except ValidationError as error:
         raise UsageError(f"{path}: {describe(error)}") from error
@@ -107,6 +109,14 @@ def _parse_ours(data: bytes) -> onnx.ModelProto:
     return model
 
 
+def _only_size(model: onnx.ModelProto) -> tuple[int, int] | None:
+    """H and W of the pictures that a graph takes, where both are fixed."""
+    found = sides(model.graph.input[0]) if model.graph.input else []
+    if len(found) != IMAGE_AXES or not found[2] or not found[3]:
+        return None
+    return found[2], found[3]
+
+
 def _foreign(model: onnx.ModelProto, hints: Hints, path: Path, sha256: str) -> OpenedOnnx:
     the_output(model)
     facts = _facts(model, hints)
@@ -121,12 +131,12 @@ def _foreign(model: onnx.ModelProto, hints: Hints, path: Path, sha256: str) -> O
         as_ours(model, INPUT_NAMES["image"], OUTPUT_NAME, axes)
         measured = _measure_image(model, facts, hints, (low, high))
     _state_output(model, facts, measured)
-    fixed = (facts.height, facts.width) if facts.height and facts.width else None
     opset = max(entry.version for entry in model.opset_import)
     spec = _spec(facts, measured, hints, path).model_copy(
         update={"provenance": Provenance(source=f"ONNX without a spec, opset {opset}", source_sha256=sha256)}
     )
-    return OpenedOnnx(model, spec, sha256, fixed, _notes(facts, measured, hints))
+    size = _only_size(model) if measured.size is None else None
+    return OpenedOnnx(model, spec, sha256, size, _notes(facts, measured, hints))
 
 
 def _facts(model: onnx.ModelProto, hints: Hints) -> _Facts:
