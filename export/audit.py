@@ -63,7 +63,7 @@ def audit_ranges(model: onnx.ModelProto, inputs: Iterable[Array]) -> Ranges:
     lift_constants(exposed)
     edges = [(node.name, {SUMS + node.name, *node.input, *node.output}) for node in exposed.graph.node]
     probes = _Exposer(exposed).expose()
-    session = CpuSession(exposed.SerializeToString())
+    session = CpuSession(exposed.SerializeToString(), optimise=False)  # in order, or every intermediate stays
     del exposed  # weights are large, and the session has its own
     largest = dict.fromkeys((probe.of for probe in probes), 0.0)
     count = 0

@@ -20,7 +20,7 @@ class CpuSession:
         """Open a model.
 
         Args:
-            optimise: False keeps every node as it stands in the file.
+            optimise: False keeps every node as it stands in the file, and their order: what is read soon is freed soon.
         Raises:
             MissingExtraError: ONNX Runtime is not installed. ModelError: it cannot open the model.
         """
@@ -33,6 +33,7 @@ class CpuSession:
         options.use_deterministic_compute = True
         if not optimise:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+            options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
         try:
             self._session: Any = onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common base
