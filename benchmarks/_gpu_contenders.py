@@ -84,7 +84,7 @@ def torch_fp32(case: Case, setting: Setting) -> Iterator[Ready]:
 def torch_fp16_graph(case: Case, setting: Setting) -> Iterator[Ready]:
     """The best that PyTorch does by itself: norms folded, half, channels_last, one CUDA graph."""
     torch.backends.cudnn.benchmark = True
-    network = copy.deepcopy(case.folded).half().to(setting.device, memory_format=torch.channels_last)
+    network = copy.deepcopy(case.folded).half().to(setting.device).to(memory_format=torch.channels_last)
     x = torch.from_numpy(case.x).to(setting.device)
     order = torch.channels_last if x.ndim == 4 else torch.contiguous_format
 

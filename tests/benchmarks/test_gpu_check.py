@@ -1,10 +1,13 @@
 """benchmarks/gpu_check.py where there is no GPU: it runs by itself, and each thing that is missing is a row."""
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -53,3 +56,35 @@ def test_it_ends_in_time_and_says_what_was_left() -> None:
     states = [next(state for state in ("skipped", "failed") if state in row) for row in report["rows"]]
     assert states[-1] == "skipped"
     assert "no time left of 0 s" in report["rows"][-1]["skipped"]
+
+
+def test_the_engine_contender_calls_our_export_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither TensorRT nor a GPU is here: the build is an autospec of the real one, the engine an ONNX file."""
+    pytest.importorskip("onnxscript", reason="the train extra is not installed")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from vfxgan.export.trt import build
+    from vfxgan.gpu import engine
+
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    cases, contenders = importlib.import_module("_gpu_cases"), importlib.import_module("_gpu_contenders")
+    case = cases.CASES["srresnet"](True)
+    built = create_autospec(build.build_engine)
+    built.side_effect = lambda path, *_, **__: SimpleNamespace(engine=path.read_bytes(), seconds=1.0, host_code=False)
+    monkeypatch.setattr(build, "build_engine", built)
+    runner = create_autospec(engine.EngineRunner)
+
+    def open_engine(data: bytes, *, host_code: bool) -> Any:
+        session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+        opened = runner.return_value
+        opened.__enter__.return_value = opened
+        opened.infer.side_effect = lambda x: session.run(None, {"image": x})[0]
+        return opened
+
+    runner.side_effect = open_engine
+    monkeypatch.setattr(engine, "EngineRunner", runner)
+    setting = contenders.Setting("cuda", True, tmp_path)
+    row = contenders.measure(case, "FP16", contenders.tensorrt, setting)
+    assert row["within_gate"]
+    assert row["build_s"] == 1.0
+    assert row["device_ms"] > 0
+    assert built.call_args.args[1].tile == (24, 40)
