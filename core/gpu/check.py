@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vfxgan.errors import ModelError
-from vfxgan.gpu.engine_files import SUFFIX, check_engine_file, file_sha256, read_sidecar
+from vfxgan.gpu.engine_files import SUFFIX, check_engine_file, engines_beside, file_sha256, read_sidecar
 from vfxgan.gpu.identity import Machine, Sidecar, misfits, this_machine
 
 
@@ -33,12 +33,12 @@ class EngineFit:
 
 
 def check_engines(places: Path | Sequence[Path], machine: Machine | None = None) -> list[EngineFit]:
-    """Look at engines, and at all those in folders.
+    """Look at engines, at all those of a model, and at all those in a folder.
 
     Args:
         machine: None: this one.
     Raises:
-        ModelError: no such place, or a folder without engines.
+        ModelError: no such place, or no engines there.
     """
     listed = [places] if isinstance(places, Path) else list(places)
     engines = [engine for place in listed for engine in _engines_at(place)]
@@ -48,13 +48,17 @@ def check_engines(places: Path | Sequence[Path], machine: Machine | None = None)
 
 def _engines_at(place: Path) -> Iterator[Path]:
     if not place.exists():
-        raise ModelError(f"{place}: there is no such engine or folder")
-    if not place.is_dir():
-        yield place
-        return
-    found = sorted(place.glob("*" + SUFFIX))
+        raise ModelError(f"{place}: there is no such engine, model or folder")
+    if place.suffix == ".onnx":
+        found, what = engines_beside(place), "has no engines beside it"
+    elif place.is_dir():
+        found, what = sorted(place.glob("*" + SUFFIX)), f"holds no engines (*{SUFFIX})"
+    elif place.suffix == SUFFIX:
+        found, what = [place], ""
+    else:
+        raise ModelError(f"{place}: is no engine (*{SUFFIX}), model (*.onnx) or folder of them")
     if not found:
-        raise ModelError(f"{place}: holds no engines (*{SUFFIX}); build one with: vfxgan export MODEL --trt")
+        raise ModelError(f"{place}: {what}; build one with: vfxgan export MODEL --trt")
     yield from found
 
 
@@ -62,12 +66,12 @@ def _fit(engine: Path, machine: Machine) -> EngineFit:
     try:
         sidecar = read_sidecar(engine)
     except ModelError as error:
-        return EngineFit(engine, (str(error),), None)
+        return EngineFit(engine, (_without_path(error, engine),), None)
     reasons = []
     try:
         check_engine_file(engine, sidecar)
     except ModelError as error:
-        reasons.append(str(error))
+        reasons.append(_without_path(error, engine))
     onnx = engine.with_name(sidecar.onnx_name)
     try:
         found = file_sha256(onnx)
@@ -75,3 +79,8 @@ def _fit(engine: Path, machine: Machine) -> EngineFit:
         found = None
         reasons.append(f"{onnx.name}, which it was built from, is not beside it")
     return EngineFit(engine, (*reasons, *misfits(sidecar, machine, found)), sidecar)
+
+
+def _without_path(error: ModelError, engine: Path) -> str:
+    """The line that names the engine says it already."""
+    return str(error).removeprefix(f"{engine}: ")

@@ -75,7 +75,7 @@ def test_a_missing_model_is_a_reason(engine, upscaler):
 
 def test_a_missing_sidecar_is_a_reason(engine):
     sidecar_path(engine).unlink()
-    assert reasons(engine) == [f"{engine}: its sidecar {engine.name}.json is missing; build the engine again"]
+    assert reasons(engine) == [f"its sidecar {engine.name}.json is missing; build the engine again"]
 
 
 def test_an_engine_whose_bytes_changed_is_not_read(engine):
@@ -121,8 +121,19 @@ def test_a_damaged_or_hostile_sidecar_is_one_line(engine, damage, reason):
 def test_a_place_without_engines_is_said(tmp_path):
     with pytest.raises(ModelError, match=r"holds no engines \(\*\.plan\); build one"):
         check_engines(tmp_path, HERE)
-    with pytest.raises(ModelError, match="there is no such engine or folder"):
+    with pytest.raises(ModelError, match="there is no such engine, model or folder"):
         check_engines(tmp_path / "none", HERE)
+    (tmp_path / "a.pt").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"is no engine \(\*\.plan\), model \(\*\.onnx\) or folder"):
+        check_engines(tmp_path / "a.pt", HERE)
+
+
+def test_engines_of_one_model_are_asked_for_by_its_name(engine, upscaler):
+    model = engine.with_name(upscaler.name)
+    assert [found.path for found in check_engines(model, HERE)] == [engine]
+    engine.unlink()
+    with pytest.raises(ModelError, match="has no engines beside it; build one"):
+        check_engines(model, HERE)
 
 
 def test_an_engine_whose_sidecar_cannot_be_written_is_taken_back(sidecar_of, tmp_path, monkeypatch):
