@@ -175,7 +175,7 @@ class _Rewriter:
         self.outputs = {value.name for value in graph.output}
         self.taken = {name for node in graph.node for name in (*node.input, *node.output, node.name)}
         # where a tensor of the FP32 graph is found, by (name, is half)
-        self.places = {(value.name, False): value.name for value in graph.input}
+        self.places: dict[tuple[str, bool], str] = {(value.name, False): value.name for value in graph.input}
         self.nodes: list[NodeProto] = []
 
     def rewrite(self) -> None:
