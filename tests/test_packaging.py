@@ -118,7 +118,7 @@ def test_the_extras_are_the_documented_ones(metadata: Message) -> None:
     assert set(metadata.get_all("Provides-Extra", [])) == {"cpu", "gpu", "trt", "train", "dev"}
     assert requirements(metadata, "cpu") == {"onnxruntime", "openvino"}
     assert requirements(metadata, "gpu") == {"onnxruntime-gpu", "cuda-python"}
-    assert requirements(metadata, "trt") == {"tensorrt-cu13"}
+    assert requirements(metadata, "trt") == {"tensorrt-cu13", "cuda-python"}
     assert {"torch", "onnx", "onnxscript", "lightning-fabric"} <= requirements(metadata, "train")
 
 

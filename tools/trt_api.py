@@ -18,14 +18,15 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-# Release: the wheels it is made of. TensorRT 8.6.1's are for Python 3.11 at most, 10.0.1's for 3.12.
+# Release: the wheels it is made of. TensorRT 8.6.1's are for Python 3.11 at most, 10.0.1's for 3.12. Of CUDA's: the
+# oldest that pyproject.toml takes, and the one in constraints.txt.
 RELEASES = {
     "8.6.1": ("tensorrt-bindings==8.6.1",),
     "10.0.1": ("tensorrt-cu12-bindings==10.0.1",),
     "10.16.1.11": ("tensorrt-cu12-bindings==10.16.1.11",),
     "11.4.0.106": ("tensorrt-cu13-bindings==11.4.0.106",),
     "cuda-12.8.0": ("cuda-bindings==12.8.0",),
-    "cuda-13.0.3": ("cuda-bindings==13.0.3", "cuda-pathfinder==1.5.0"),
+    "cuda-13.4.4": ("cuda-bindings==13.4.4", "cuda-pathfinder==1.8.3"),
 }
 FOLDER = Path(sys.prefix) / "trt-api"
 MISSING = "MISSING"

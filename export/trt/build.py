@@ -156,10 +156,10 @@ def _build(
         config.progress_monitor = monitor = make_monitor(trt, phases)
     if open_axes(model):
         add_profile(builder, config, shapes)
-    attach_timings(config, timings)
+    cache = attach_timings(config, timings)
 
-    def build(kept: Any = (parser, monitor)) -> bytes:
-        """In a thread of its own, which keeps alive what TensorRT does not: the parser's weights, and the monitor."""
+    def build(kept: Any = (parser, monitor, cache)) -> bytes:
+        """In a thread of its own, which keeps alive what TensorRT needs but may not hold: weights, monitor, timings."""
         enter_thread()
         return serialized(trt, builder, network, config, log)
 

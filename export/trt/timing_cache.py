@@ -64,14 +64,20 @@ def save_timings(path: Path, timings: bytes) -> None:
         say(f"warning: timings were not kept ({error}); name another place with --timing-cache or ${CACHE_VARIABLE}")
 
 
-def attach_timings(config: Any, timings: bytes) -> None:
-    """Hand the timings to a builder. Those of another GPU or driver are refused by it and left out with a warning."""
+def attach_timings(config: Any, timings: bytes) -> Any:
+    """Hand the timings to a builder. Those of another GPU or driver are refused by it and left out with a warning.
+
+    Returns:
+        TensorRT's object, which must live until the engine is built.
+    """
     cache = config.create_timing_cache(timings)
     if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
-        return
+        return cache
     if timings:
         say("warning: the timing cache is of another GPU or driver; kernels are timed anew")
-    config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
+    cache = config.create_timing_cache(b"")
+    config.set_timing_cache(cache, ignore_mismatch=False)
+    return cache
 
 
 def timings_of(config: Any) -> bytes | None:

@@ -23,8 +23,8 @@ BINDINGS = Path(sys.prefix) / "trt-api"  # tools/trt_api.py fetches them
 RELEASES = {
     "8.6.1": "cuda-12.8.0",
     "10.0.1": "cuda-12.8.0",
-    "10.16.1.11": "cuda-13.0.3",
-    "11.4.0.106": "cuda-13.0.3",
+    "10.16.1.11": "cuda-13.4.4",
+    "11.4.0.106": "cuda-13.4.4",
 }
 SPEC = {"spec_version": 1, "name": "tiny", "architecture": "made", "channels_out": 3}
 
