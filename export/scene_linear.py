@@ -25,7 +25,7 @@ class SceneLinear(nn.Module):
     The same maths as a plate's way through `vfxgan render`: encode, cut to the network's range, network, what was cut
     off added back (bilinear), decode. A host may cast the module to half: only the core follows. Everything else is
     float32, and its constants are Python numbers, which no cast and no move to another device touches. The code is
-    TorchScript as old as PyTorch 1.6 knows it.
+    TorchScript as PyTorch 1.12 reads it.
 
     NaN counts as 0, and what half cannot hold as the largest half: a host has no `--bad-pixels` to ask. The output is
     finite for the same reason, and within what half holds.
@@ -62,7 +62,7 @@ class SceneLinear(nn.Module):
         self.smallest = MIN_SIDE_PX
         self.margin = margin_px(spec)
         self.low = spec.value_range[0]
-        self.width = spec.value_range[1] - spec.value_range[0]
+        self.span = spec.value_range[1] - spec.value_range[0]
         self.peak = encoded_peak(spec.encoding.peak)
         self.toe = spec.encoding.toe
         self.whole_signal = spec.encoding.extended
@@ -109,14 +109,14 @@ class SceneLinear(nn.Module):
         """
         height, width = int(signal.shape[2]), int(signal.shape[3])
         extended = extend(signal, self.margin, self.missing(height), self.missing(width))
-        value: Tensor = self.core((extended * self.width + self.low).to(self.like_core)).to(signal)
+        value: Tensor = self.core((extended * self.span + self.low).to(self.like_core)).to(signal)
         if self.activation == "tanh":
             value = torch.tanh(value)
         elif self.activation == "sigmoid":
             value = torch.sigmoid(value)
         start = self.margin * self.scale
         value = value[:, :, start : start + height * self.scale, start : start + width * self.scale]
-        return (value - self.low) * (1.0 / self.width)
+        return (value - self.low) * (1.0 / self.span)
 
     def missing(self, side: int) -> int:
         """What a side lacks, beyond the margins, to a size the network takes."""
@@ -245,8 +245,7 @@ def with_toe(value: Tensor, toe: float) -> Tensor:
 def extend(x: Tensor, margin: int, below: int, right: int) -> Tensor:
     """Repeat the edges of [N, C, H, W]: `margin` on all sides, and more below and to the right.
 
-    Written with joins: a replicating pad is in half precision on no CPU, and in no ONNX of opset 17 that the exporter
-    writes.
+    Written with joins: the exporter that stays within memory has no replicating pad in ONNX of opset 17.
     """
     if margin > 0:
         x = torch.cat((x[:, :, :, :1].expand(-1, -1, -1, margin), x), 3)
