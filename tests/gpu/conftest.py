@@ -126,7 +126,7 @@ class Bindings:
                 pytest.skip(f"no bindings {name}: {said.read_text().strip() if said.exists() else 'run make trt-api'}")
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(str(BINDINGS / name) for name in needed)}
         command = [sys.executable, str(RIG / program), argument]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
