@@ -90,7 +90,7 @@ def open_onnx(path: Path, hints: Hints) -> OpenedOnnx:
         if text is not None:
             hints.refuse_for(f"{path.name} holds a vfxgan spec")
             spec = parse_spec(text, path.name)
-            model = _parse_ours(data)
+            model = _parse_ours(data, spec)
             return OpenedOnnx(model, spec, sha256, _only_size(model) if spec.size is None else None)
         return _foreign(parse(data), hints, path, sha256)
     except ValidationError as error:
@@ -99,13 +99,18 @@ def open_onnx(path: Path, hints: Hints) -> OpenedOnnx:
         raise type(error)(f"{path}: {error}") from error
 
 
-def _parse_ours(data: bytes) -> onnx.ModelProto:
-    """Already in shape; a file of ours may also be FP16, so only damage is looked for."""
+def _parse_ours(data: bytes, spec: ModelSpec) -> onnx.ModelProto:
+    """Already in shape; a file of ours may also be FP16. Looks for damage, and for a spec that is another graph's."""
     try:
         model = onnx.load_model_from_string(data)
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RuntimeError, ValueError) as error:
         raise ModelError(f"is damaged ({' '.join(str(error).split())[:200]}); export it again") from error
+    ends = [(value.name, sides(value)) for value in (*model.graph.input, *model.graph.output)]
+    entering = spec.input.channels if isinstance(spec.input, ImageInput) else spec.input.size
+    wanted = [(INPUT_NAMES[spec.input.kind], entering), (OUTPUT_NAME, spec.channels_out)]
+    if [(name, axes[1] if len(axes) > 1 else None) for name, axes in ends] != wanted:
+        raise ModelError(f"its graph goes from {ends[:1]} to {ends[1:]}, its spec says {wanted}; export it again")
     return model
 
 

@@ -156,6 +156,10 @@ def _refuse_unpacking(path: Path) -> None:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise ModelError(f"{path}: not a PyTorch checkpoint, or cut short; get the file again") from error
+    if any("/code/" in entry.filename for entry in entries):
+        raise ModelError(
+            f"{path}: is TorchScript, which is code, so it was not loaded; save the network's state_dict()"
+        )
     claimed, held = sum(entry.file_size for entry in entries), path.stat().st_size
     if claimed > held or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise ModelError(

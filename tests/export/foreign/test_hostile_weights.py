@@ -138,6 +138,11 @@ def test_a_dictionary_that_holds_itself_ends(refused):
     refused(body, "holds no weights where they are looked for")
 
 
+def test_torchscript_is_code_and_is_not_loaded(refused, tmp_path):
+    torch.jit.save(torch.jit.script(torch.nn.Conv2d(3, 3, 1)), tmp_path / "net.pth")
+    refused(None, "is TorchScript, which is code, so it was not loaded")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
 def test_a_file_cut_short_is_said_to_be(share, refused, dcgan):
     whole = io.BytesIO()
@@ -157,7 +162,7 @@ ABSURD = {
     "scalar where a weight belongs": ({"main.0.weight": torch.tensor(1.0)}, "unknown architecture"),
     "long name": ({"main." + "9" * 5000 + ".weight": torch.zeros(1)}, "5012 characters long"),
     "block without the others before it": ({"main.999999999.weight": torch.zeros(4, 4, 4, 4)}, "not every third"),
-    "too many tensors": ({f"x{index}": torch.zeros(1) for index in range(20000)}, "more than 16384 are not read"),
+    "too many tensors": (dict.fromkeys(map(str, range(20000)), torch.zeros(1)), "more than 16384 are not read"),
 }
 
 

@@ -212,6 +212,14 @@ def test_a_file_with_our_spec_needs_no_hints_and_takes_none(make_model, tmp_path
         open_source(path, Hints(value_range=(0.0, 1.0)))
 
 
+def test_a_spec_that_is_another_graphs_is_refused(make_model, tmp_path):
+    path = make_model(tmp_path / "tiny.onnx", spec={"channels_out": 3})
+    with pytest.raises(
+        ModelError, match=r"its graph goes from .* its spec says \[\('latent', 16\), \('picture', 3\)\]"
+    ):
+        open_source(path, Hints())
+
+
 def outside(tensor, location):
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
