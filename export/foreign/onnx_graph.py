@@ -1,5 +1,6 @@
 """Graphs of people's ONNX files: checked, then made to look like ours: one input, one output, batch 1, our names."""
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from vfxgan.errors import ModelError
 from vfxgan.export.onnx_file import name_nodes
 
 STANDARD = ("", "ai.onnx")
+LARGEST_TENSOR = 1 << 30  # entries
 LATENT_AXES = 2
 IMAGE_AXES = 4
 FIRST_IR_OF_PLAIN_WEIGHTS = 4  # before it, weights had to be listed among the inputs
@@ -40,9 +42,24 @@ def parse(data: bytes) -> onnx.ModelProto:
     if narrow is not None:
         kind = NARROW[narrow.data_type]
         raise ModelError(f"holds weights in {kind} ({narrow.name!r}); give the float32 file, FP16 is made from that")
+    _refuse_absurd(model)
     for entry in [entry for entry in model.opset_import if entry.domain not in STANDARD]:
         model.opset_import.remove(entry)
     return model
+
+
+def _refuse_absurd(model: onnx.ModelProto) -> None:
+    """A few bytes can ask for a tensor of terabytes. Those whose shape can be told without running are looked at."""
+    try:
+        graph = shape_inference.infer_shapes(model, data_prop=True).graph
+    except (shape_inference.InferenceError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"its shapes do not fit ({reason}); export it again") from error
+    for value in (*graph.value_info, *graph.output):
+        found = sides(value)
+        entries = math.prod(side for side in found if side is not None)
+        if entries > LARGEST_TENSOR:
+            raise ModelError(f"its tensor {value.name[:80]!r} would be {found}; up to {LARGEST_TENSOR} entries are run")
 
 
 def the_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:

@@ -1,40 +1,30 @@
 """An ONNX file as a source: with our spec, or without it and with what the user states instead."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import onnx
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from vfxgan.errors import ModelError, UsageError, VfxganError
 from vfxgan.export.foreign.hints import Hints
+from vfxgan.export.foreign.onnx_facts import Facts, read_facts, refuse_missing
 from vfxgan.export.foreign.onnx_graph import (
     IMAGE_AXES,
-    LATENT_AXES,
     as_ours,
-    channels_by_weights,
     latent_from_vector,
     parse,
     sides,
     state_output,
-    the_input,
     the_output,
 )
+from vfxgan.export.foreign.onnx_measured import Measured, measure_generator, measure_image
 from vfxgan.export.onnx_file import INPUT_NAMES, OUTPUT_NAME
-from vfxgan.export.onnxruntime_cpu import CpuSession
 from vfxgan.modelfile import read_onnx
 from vfxgan.spec import METADATA_KEY, Encoding, ImageInput, LatentInput, ModelSpec, Provenance, describe, parse_spec
 
 MAX_NAME = 128
-TRIED_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-TRIED_SIDE_PX = 24  # at least
-WIDEST_PICTURE = 64  # channels; more in the second axis than in the last means [N, H, W, C]
-
-Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -46,34 +36,6 @@ class OpenedOnnx:
     sha256: str
     size: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """What the graph's input says.
-
-    Attributes:
-        latent: entries, where the input is one.
-        as_pixel: the latent is [N, z, 1, 1].
-        channels: of a picture.
-        height, width: of a picture; None: may change.
-    """
-
-    latent: int | None = None
-    as_pixel: bool = False
-    channels: int | None = None
-    height: int | None = None
-    width: int | None = None
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What running the graph has shown."""
-
-    channels_out: int
-    scale: int = 1
-    size_multiple: int = 1
-    size: tuple[int, int] | None = None  # of a generator's pictures
 
 
 def open_onnx(path: Path, hints: Hints) -> OpenedOnnx:
@@ -124,17 +86,17 @@ def _only_size(model: onnx.ModelProto) -> tuple[int, int] | None:
 
 def _foreign(model: onnx.ModelProto, hints: Hints, path: Path, sha256: str) -> OpenedOnnx:
     the_output(model)
-    facts = _facts(model, hints)
-    _refuse_missing(facts, hints)
+    facts = read_facts(model, hints)
+    refuse_missing(facts, hints)
     low, high = hints.value_range or (-1.0, 1.0)
     if facts.latent is not None:
         _name_latent(model, facts)
-        measured = _measure_generator(model, facts.latent)
+        measured = measure_generator(model, facts.latent)
     else:
         assert facts.channels is not None
         axes = [1, facts.channels, facts.height or "height", facts.width or "width"]
         as_ours(model, INPUT_NAMES["image"], OUTPUT_NAME, axes)
-        measured = _measure_image(model, facts, hints, (low, high))
+        measured = measure_image(model, facts, hints, (low, high))
     _state_output(model, facts, measured)
     opset = max(entry.version for entry in model.opset_import)
     spec = _spec(facts, measured, hints, path).model_copy(
@@ -144,47 +106,7 @@ def _foreign(model: onnx.ModelProto, hints: Hints, path: Path, sha256: str) -> O
     return OpenedOnnx(model, spec, sha256, size, _notes(facts, measured, hints))
 
 
-def _facts(model: onnx.ModelProto, hints: Hints) -> _Facts:
-    value = the_input(model)
-    found = sides(value)
-    if found[0] not in (None, 1):
-        raise ModelError(f"its input {value.name!r} has a fixed batch of {found[0]}; export it with 1, or any")
-    as_pixel = len(found) == IMAGE_AXES and found[2:] == [1, 1]
-    if len(found) == LATENT_AXES or as_pixel:
-        if found[1] is None:
-            raise ModelError(f"the size of its latent {value.name!r} is not fixed; export it with a fixed size")
-        return _Facts(latent=found[1], as_pixel=as_pixel)
-    if found[1] is not None and found[1] > WIDEST_PICTURE and found[3] is not None and found[3] <= WIDEST_PICTURE:
-        raise ModelError(f"its input {value.name!r} is [N, H, W, C] ({found}); models take [N, C, H, W]")
-    channels = found[1] or channels_by_weights(model, value.name) or hints.channels
-    if hints.channels not in (None, channels):
-        raise UsageError(f"--channels {hints.channels} does not fit: its input has {channels}")
-    if (found[2] is None) != (found[3] is None):
-        raise ModelError(f"its input {value.name!r} has one fixed side ({found}); export it with both fixed, or none")
-    return _Facts(channels=channels, height=found[2], width=found[3])
-
-
-def _refuse_missing(facts: _Facts, hints: Hints) -> None:
-    """Raises UsageError: one message with every option that is still needed, or that contradicts the input."""
-    if facts.latent is not None and hints.kind not in (None, "generator"):
-        raise UsageError(f"--kind {hints.kind} does not fit: its input is a latent of {facts.latent} entries")
-    if facts.latent is None and hints.kind == "generator":
-        raise UsageError("--kind generator does not fit: its input is a picture; --kind translator or upscaler does")
-    latent = facts.latent is not None
-    needed = {
-        "--kind translator|upscaler": not latent and hints.kind is None,
-        "--scale N": not latent and hints.kind != "translator" and hints.scale is None,
-        "--range -1..1|0..1": hints.value_range is None,
-        "--channels N": not latent and facts.channels is None,
-        "--distribution normal|uniform": latent and hints.distribution is None,
-        "--interval X": latent and hints.distribution == "uniform" and hints.interval is None,
-    }
-    missing = [option for option, is_missing in needed.items() if is_missing]
-    if missing:
-        raise UsageError(f"is ONNX without a vfxgan spec and does not say what it is; also give {', '.join(missing)}")
-
-
-def _name_latent(model: onnx.ModelProto, facts: _Facts) -> None:
+def _name_latent(model: onnx.ModelProto, facts: Facts) -> None:
     assert facts.latent is not None
     axes = [1, facts.latent, 1, 1] if facts.as_pixel else [1, facts.latent]
     as_ours(model, INPUT_NAMES["latent"], OUTPUT_NAME, axes)
@@ -192,55 +114,7 @@ def _name_latent(model: onnx.ModelProto, facts: _Facts) -> None:
         latent_from_vector(model, facts.latent)
 
 
-def _measure_generator(model: onnx.ModelProto, entries: int) -> _Measured:
-    session = CpuSession(model.SerializeToString())
-    picture = _picture(session.run(np.random.RandomState(0).uniform(-1, 1, (1, entries)).astype(np.float32)))
-    return _Measured(picture.shape[1], size=(picture.shape[2], picture.shape[3]))
-
-
-def _measure_image(model: onnx.ModelProto, facts: _Facts, hints: Hints, ends: tuple[float, float]) -> _Measured:
-    """Run it on small pictures, whose sides are odd multiples of 1, 2, 4 … until one works."""
-    session = CpuSession(model.SerializeToString())
-    failure = ""
-    for height, width, multiple in _sizes(facts, hints):
-        assert facts.channels is not None
-        shape = (1, facts.channels, height, width)
-        try:
-            picture = _picture(session.run(np.random.RandomState(0).uniform(*ends, shape).astype(np.float32)))
-        except ModelError as error:
-            failure = str(error)
-            continue
-        scale = picture.shape[2] // height
-        became = f"{height}x{width} becomes {picture.shape[2]}x{picture.shape[3]}"
-        if scale < 1 or picture.shape[2:] != (scale * height, scale * width):
-            failure = became
-            continue
-        if (hints.scale or 1) != scale:
-            raise UsageError(f"--scale {hints.scale or 1} does not fit: {became}")
-        return _Measured(picture.shape[1], scale, multiple)
-    raise ModelError(f"does not run on pictures of any size that was tried ({failure[:240]}); give --size-multiple")
-
-
-def _sizes(facts: _Facts, hints: Hints) -> Sequence[tuple[int, int, int]]:
-    """Height, width, and what both are multiples of."""
-    if facts.height and facts.width:
-        return [(facts.height, facts.width, hints.size_multiple or 1)]
-    tried = (hints.size_multiple,) if hints.size_multiple else TRIED_MULTIPLES
-    times = {multiple: -(-TRIED_SIDE_PX // multiple) | 1 for multiple in tried}
-    return [(multiple * times[multiple], multiple * (times[multiple] + 2), multiple) for multiple in tried]
-
-
-def _picture(outputs: Sequence[NDArray[np.float32]]) -> Array:
-    """Raises ModelError for anything but one finite [1, C, H, W]."""
-    (picture,) = outputs
-    if picture.ndim != IMAGE_AXES or picture.shape[0] != 1:
-        raise ModelError(f"gives {list(picture.shape)}, not one picture [1, C, H, W]")
-    if not np.isfinite(picture).all():
-        raise ModelError("gives NaN or Inf on a plain input; its weights are damaged")
-    return picture
-
-
-def _state_output(model: onnx.ModelProto, facts: _Facts, measured: _Measured) -> None:
+def _state_output(model: onnx.ModelProto, facts: Facts, measured: Measured) -> None:
     if measured.size is not None:
         state_output(model, [1, measured.channels_out, *measured.size])
     elif facts.height and facts.width:
@@ -249,7 +123,7 @@ def _state_output(model: onnx.ModelProto, facts: _Facts, measured: _Measured) ->
         state_output(model, [1, measured.channels_out, "out_height", "out_width"])
 
 
-def _spec(facts: _Facts, measured: _Measured, hints: Hints, path: Path) -> ModelSpec:
+def _spec(facts: Facts, measured: Measured, hints: Hints, path: Path) -> ModelSpec:
     assert hints.value_range is not None
     if measured.channels_out not in (3, 4):
         raise ModelError(f"gives {measured.channels_out} channel(s); frames have 3 (RGB) or 4 (premultiplied RGBA)")
@@ -274,7 +148,7 @@ def _spec(facts: _Facts, measured: _Measured, hints: Hints, path: Path) -> Model
     )
 
 
-def _notes(facts: _Facts, measured: _Measured, hints: Hints) -> tuple[str, ...]:
+def _notes(facts: Facts, measured: Measured, hints: Hints) -> tuple[str, ...]:
     notes = []
     if facts.latent is not None and hints.interval is None:
         notes.append("latents have standard deviation 1; another is --interval")

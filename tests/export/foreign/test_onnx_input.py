@@ -333,6 +333,22 @@ def test_what_torch_wrote_years_ago_is_read(tmp_path, stream):
     np.testing.assert_allclose(run(open_source(path, Hints(**ENLARGES)), x), expected, atol=1e-5)
 
 
+def test_shapes_that_would_fill_the_machine_are_refused_before_running(write, stream):
+    size = np.array([1, 3, 1 << 20, 1 << 20])
+    nodes = [helper.make_node("ConstantOfShape", ["size"], ["much"]), helper.make_node("ReduceMax", ["much"], ["one"])]
+    nodes.append(helper.make_node("Add", ["lr", "one"], ["sr"]))
+    with pytest.raises(ModelError, match=r"its tensor 'much' would be \[1, 3, 1048576, 1048576\]"):
+        open_source(write(nodes, {"size": size}), Hints(**ENLARGES))
+    plain = [helper.make_node("Relu", ["lr"], ["sr"])]
+    wide = (1, 3, 9000, 8)
+    path = write(plain, {}, given=value("lr", shape=wide), result=value("sr", shape=wide))
+    with pytest.raises(ModelError, match=r"is \[1, 3, 9000, 8\]; pictures of up to 64 channels and 4096 px"):
+        open_source(path, Hints(**ENLARGES))
+    path = write(plain, {}, given=value("lr", shape=(1, 1 << 25)), result=value("sr", shape=(1, 1 << 25)))
+    with pytest.raises(ModelError, match="has 33554432 entries; 1 to 1048576 are taken"):
+        open_source(path, Hints(value_range=(0.0, 1.0)))
+
+
 def test_a_single_channel_out_is_refused(write, stream):
     nodes = [helper.make_node("Conv", ["lr", "w"], ["sr"], pads=[1, 1, 1, 1])]
     weights = {"w": stream.randn(1, 3, 3, 3).astype(np.float32)}
