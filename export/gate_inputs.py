@@ -162,9 +162,7 @@ def _around(place: int, length: int, limit: int) -> NDArray[np.intp]:
 
 
 def _signal(linear: Array, spec: ModelSpec) -> Array:
-    """Scene-linear light [..., C] to 0…1 and beyond; a matte, and alpha, are never encoded."""
-    if linear.shape[-1] == 1:
-        return linear
+    """Scene-linear light [..., C] to 0…1 and beyond; a source of one channel too, as in training. Alpha is linear."""
     signal = np.array(linear, np.float32)
     signal[..., :3] = encode(signal[..., :3]) / np.float32(encoded_peak(spec.encoding.peak))
     return signal

@@ -33,7 +33,9 @@ def print_plan(plan: "Plan", engine: "BuildOptions | None") -> None:
     for path in targets.files():
         print(f"would write {path}{' (exists)' if path.exists() else ''}")
     if engine is not None:
-        print(f"would build {targets.folder / targets.stem}.<gpu>.<tensorrt>.<key>.plan, and its .json: {engine}")
+        assert targets.fp16 is not None
+        stem = targets.folder / targets.fp16.stem
+        print(f"would build {stem}.<gpu>.<tensorrt>.<key>.plan, and its .json: {engine}")
 
 
 def print_artefact(artefact: "Artefact") -> None:
