@@ -58,12 +58,15 @@ GATE = """
     from pathlib import Path
     from vfxgan.export.gate_inputs import gate_inputs
     from vfxgan.export.onnxruntime_cpu import CpuSession
-    from vfxgan.export.parity import LIMITS, check_parity, run_torch
+    from vfxgan.export.parity import LIMITS, Remembered, check_parity, run_torch
     from vfxgan.export.sources import Hints, open_source
     source = open_source(Path("rrdb.pth"), Hints())
-    session = CpuSession(Path("traced.onnx").read_bytes())
-    inputs = ("pictures", gate_inputs(source.spec))
-    check_parity(run_torch(source.network), lambda x: session.run(x)[0], "cpu", inputs, source.spec, LIMITS["fp32"])
+    inputs, reference = gate_inputs(source.spec), Remembered(run_torch(source.network))
+    for item in inputs:
+        reference(item.array)
+    session = CpuSession(Path("traced.onnx"))
+    gated = ("pictures", inputs)
+    check_parity(reference, lambda x: session.run(x)[0], "cpu", gated, source.spec, LIMITS["fp32"])
 """
 
 

@@ -91,6 +91,7 @@ class Parity(_Frozen):
     """What export measured between PyTorch in FP32 and the artefact, in the network's range.
 
     Attributes:
+        reference: PyTorch and its version; for an ONNX file of other origin, that file.
         runtime: that ran the artefact, and its version.
         seeds: how many inputs were compared.
         inputs: what they were.
@@ -98,6 +99,7 @@ class Parity(_Frozen):
         allowed_max_abs_error, allowed_psnr_db: what the gate was set to; looser than usual only by a flag.
     """
 
+    reference: str | None = None
     runtime: str
     seeds: int
     inputs: Literal["seeds", "pictures", "plates"] | None = None

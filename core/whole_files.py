@@ -3,13 +3,17 @@
 import contextlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from vfxgan.errors import WriteError
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Write beside the target under a hidden name, then replace. Nothing is left behind by an error or a Ctrl-C.
+
+    Args:
+        data: whole, or in pieces, of which one at a time need exist.
 
     Raises:
         WriteError: full disk, no right to write, no such folder.
@@ -17,7 +21,7 @@ def write_whole(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            file.writelines((data,) if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

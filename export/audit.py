@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, helper
 from vfxgan.errors import ModelError, ParityError
 from vfxgan.export.graph import WEIGHTED, float_tensors, lift_constants, readable
 from vfxgan.export.onnx_file import name_nodes
-from vfxgan.export.onnxruntime_cpu import CpuSession
+from vfxgan.export.onnxruntime_cpu import CpuSession, open_model
 from vfxgan.spec import Ranges
 
 LIMIT = 32768.0  # half of what half precision holds: inputs that were not tried may go further than those that were
@@ -63,7 +63,7 @@ def audit_ranges(model: onnx.ModelProto, inputs: Iterable[Array]) -> Ranges:
     lift_constants(exposed)
     edges = [(node.name, {SUMS + node.name, *node.input, *node.output}) for node in exposed.graph.node]
     probes = _Exposer(exposed).expose()
-    session = CpuSession(exposed.SerializeToString(), optimise=False)  # in order, or every intermediate stays
+    session = open_model(exposed, optimise=False)  # in order, or every intermediate stays
     del exposed  # weights are large, and the session has its own
     largest = dict.fromkeys((probe.of for probe in probes), 0.0)
     count = 0

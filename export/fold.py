@@ -1,6 +1,7 @@
 """Batch norms folded into the layers before them, in float64, rounded once."""
 
 import copy
+import itertools
 
 import torch
 from torch import Tensor, nn
@@ -10,22 +11,27 @@ from vfxgan.trainer.networks.folding import Fold, Foldable, Linear
 
 
 def fold_batch_norms(network: nn.Module) -> nn.Module:
-    """A copy of the network in eval mode without any batch norm.
+    """The network in eval mode without any batch norm: a copy, which shares all weights that no norm changes.
 
     Exporters leave some unfolded (a linear projection that is reshaped before its norm), and fold in float32.
 
     Raises:
         ModelError: a batch norm that no module offers to fold.
     """
-    folded = copy.deepcopy(network).eval()
-    for module in list(folded.modules()):
-        if isinstance(module, Foldable):
-            for fold in module.folds():
-                _apply(fold)
+    scaled_in_place = {id(addend) for fold in _folds(network) for addend in fold.addends}
+    tensors = itertools.chain(network.parameters(), network.buffers())
+    shared = {id(tensor): tensor for tensor in tensors if id(tensor) not in scaled_in_place}
+    folded = copy.deepcopy(network, shared).eval()
+    for fold in _folds(folded):
+        _apply(fold)
     left = [name for name, module in folded.named_modules() if isinstance(module, nn.BatchNorm2d)]
     if left:
         raise ModelError(f"batch norm {left[0]} cannot be folded: its module must offer it in folds()")
     return folded
+
+
+def _folds(network: nn.Module) -> list[Fold]:
+    return [fold for module in network.modules() if isinstance(module, Foldable) for fold in module.folds()]
 
 
 @torch.no_grad()
@@ -39,7 +45,8 @@ def _apply(fold: Fold) -> None:
         scale_out, offset_out = scale.repeat_interleave(pixels), offset.repeat_interleave(pixels)
     else:
         scale_out, offset_out = scale, offset
-    layer.weight.copy_((layer.weight.double() * _beside_outputs(layer, scale_out)).float())
+    scaled = (layer.weight.double() * _beside_outputs(layer, scale_out)).float()
+    layer.weight = nn.Parameter(scaled, requires_grad=False)
     bias = torch.zeros_like(offset_out) if layer.bias is None else layer.bias.double()
     layer.bias = nn.Parameter((bias * scale_out + offset_out).float(), requires_grad=False)
     for addend in fold.addends:

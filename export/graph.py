@@ -77,6 +77,17 @@ def float_tensors(model: onnx.ModelProto) -> set[str]:
     return found | {tensor.name for tensor in inferred.initializer if tensor.data_type == TensorProto.FLOAT}
 
 
+def check_graph(model: onnx.ModelProto) -> None:
+    """ONNX's own checker in full mode, with strict shape inference; of weights it sees shapes here and data one by one.
+
+    Raises:
+        onnx.checker.ValidationError, onnx.shape_inference.InferenceError: the reason.
+    """
+    onnx.checker.check_model(_without_weights(model), full_check=True)
+    for tensor in model.graph.initializer:
+        onnx.checker.check_tensor(tensor)
+
+
 def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """The graph with its large constants as inputs: inference copies the model twice, and needs their shapes only."""
     graph = model.graph

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from vfxgan.errors import ModelError
-from vfxgan.export.graph import READ_SHAPES_ONLY, WEIGHTED, float_tensors, lift_constants, readable
+from vfxgan.export.graph import READ_SHAPES_ONLY, WEIGHTED, check_graph, float_tensors, lift_constants, readable
 from vfxgan.export.onnx_file import name_nodes
 
 LARGEST = float(np.finfo(np.float16).max)  # 65504
@@ -58,7 +58,7 @@ def to_half(model: onnx.ModelProto, keep_fp32: Collection[str] = (), *, keep_pic
     _Rewriter(half.graph, floats, _half_nodes(half.graph, floats, keep)).rewrite()
     del half.graph.value_info[:]  # of the old types; they can be inferred
     try:
-        onnx.checker.check_model(half, full_check=True)
+        check_graph(half)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"the graph in half is not valid ({reason}); export with --precision fp32") from error

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vfxgan.errors import ModelError, UsageError
 from vfxgan.export.onnx_file import OLD_OPSET, Shape, to_onnx
-from vfxgan.export.onnxruntime_cpu import CpuSession
+from vfxgan.export.onnxruntime_cpu import CpuSession, open_model
 from vfxgan.export.parity import LIMITS, Limits, Run, check_parity
 from vfxgan.export.plate_reference import as_signal, light_inputs, plate_reference
 from vfxgan.export.scene_linear import SceneLinear, refuse_what_is_no_picture, scene_linear
@@ -70,7 +70,7 @@ def houdini_model(
         size = _gate_size(spec, size)
         judged = _traced(whole, spec, size)
         _check_twins(model, judged, spec)
-    session = CpuSession(judged.SerializeToString())
+    session = open_model(judged)
     parity = check_parity(
         as_signal(plate_reference(network, spec), spec),
         as_signal(_run(session, bottom_up), spec),

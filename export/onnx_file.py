@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from vfxgan.errors import ModelError
+from vfxgan.export.graph import check_graph
+from vfxgan.export.pieces import pieces
 from vfxgan.spec import METADATA_KEY, ImageInput, LatentInput, ModelSpec
 from vfxgan.whole_files import write_whole
 
@@ -54,7 +56,7 @@ def to_onnx(network: nn.Module, spec: ModelSpec, shape: Shape | None = None, ops
     shape = shape or Shape()
     example, dynamic = _example(spec, shape)
     model = _trace(network, example, dynamic, spec, opset)
-    if _opset_of(model) != opset:  # the exporter has no way down for some operators and says so in a warning alone
+    if opset_of(model) != opset:  # the exporter has no way down for some operators and says so in a warning alone
         model = _trace_by_script(network, example, dynamic, spec, opset)
         _state_output(model, spec, shape)
     if opset in IR_OF_OPSET:
@@ -110,7 +112,7 @@ def _state_output(model: onnx.ModelProto, spec: ModelSpec, shape: Shape) -> None
     model.graph.output[0].CopyFrom(output)
 
 
-def _opset_of(model: onnx.ModelProto) -> int | None:
+def opset_of(model: onnx.ModelProto) -> int | None:
     """Of the default domain; None where another domain is used as well."""
     opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
     return opsets["ai.onnx"] if set(opsets) == {"ai.onnx"} else None
@@ -154,7 +156,7 @@ def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
 
 def write_onnx(model: onnx.ModelProto, path: Path) -> None:
     """The same model gives the same bytes. Raises WriteError; nothing half-written is left."""
-    write_whole(path, model.SerializeToString(deterministic=True))
+    write_whole(path, pieces(model))
 
 
 @contextlib.contextmanager
@@ -194,9 +196,9 @@ def name_nodes(model: onnx.ModelProto) -> None:
 
 
 def _check(model: onnx.ModelProto, spec: ModelSpec, shape: Shape, opset: int) -> None:
-    onnx.checker.check_model(model, full_check=True)
+    check_graph(model)
     opsets = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
-    if _opset_of(model) != opset or model.functions:
+    if opset_of(model) != opset or model.functions:
         raise ModelError(f"{spec.name}: exported with {opsets}, asked for opset {opset} alone; check torch's version")
     if any(node.op_type == "BatchNormalization" for node in model.graph.node):
         raise ModelError(f"{spec.name}: a BatchNormalization is left in the graph; fold it before the export")

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+import torch
 from torch import nn
 
 from vfxgan.errors import ModelError, TargetError, UsageError, VfxganError
 from vfxgan.export.fold import fold_batch_norms
 from vfxgan.export.gate_inputs import GateInput, Kind, gate_inputs, kind_of_inputs, worst_cases
-from vfxgan.export.onnx_file import OLD_OPSET, OPSET, Shape, to_onnx, with_spec, write_onnx
-from vfxgan.export.onnxruntime_cpu import CpuSession
-from vfxgan.export.parity import Run, check_parity, run_torch
+from vfxgan.export.onnx_file import OLD_OPSET, OPSET, Shape, opset_of, to_onnx, with_spec, write_onnx
+from vfxgan.export.onnxruntime_cpu import open_model
+from vfxgan.export.parity import Remembered, Run, check_parity, run_torch
 from vfxgan.export.request import (
     ExportRequest,
     Precision,
@@ -24,9 +25,11 @@ from vfxgan.export.request import (
     graph_shape,
     is_same_model,
     may_replace,
+    refuse_new_graph,
     targets_of,
 )
 from vfxgan.export.sources import Source, open_source
+from vfxgan.gpu.library import series, tensorrt
 from vfxgan.progress import ProgressStyle, say
 from vfxgan.spec import SPEC_VERSION, ImageInput, ModelSpec, Parity
 
@@ -66,6 +69,7 @@ def plan_export(request: ExportRequest) -> Plan:
     """
     request.check()
     source = open_source(request.source, request.hints)
+    refuse_new_graph(request, source)
     spec = request.changes.applied_to(source.spec).model_copy(update={"spec_version": SPEC_VERSION})
     check_sizes(request, spec)
     targets = targets_of(request, source)
@@ -73,7 +77,7 @@ def plan_export(request: ExportRequest) -> Plan:
         if path != request.source:
             may_replace(path, spec, request.overwrite)
     _check_writable(targets.folder)
-    return Plan(source, spec, targets, _shape(request, source, spec), request.opset or _usual_opset(request))
+    return Plan(source, spec, targets, _shape(request, source, spec), _opset(request, source))
 
 
 def _shape(request: ExportRequest, source: Source, spec: ModelSpec) -> Shape:
@@ -115,7 +119,10 @@ class _Work:
             kind_of_inputs(plan.spec, request.gate.plates),
             gate_inputs(plan.spec, request.gate.plates, size),
         )
-        self.reference = run_torch(self.source.network) if self.source.network is not None else self._run_source()
+        run = run_torch(self.source.network) if self.source.network is not None else self._run_source()
+        self.reference = Remembered(run)
+        for item in self.inputs[1]:
+            self.reference(item.array)
         self.model = self._traced()
         self.spec = self._with_tiling(plan.spec)
 
@@ -169,7 +176,16 @@ class _Work:
         evidence = target.with_name(f"{target.name.removesuffix('.onnx')}.parity.png")
         limits = self.request.gate.limits(precision)
         parity = check_parity(self.reference, run, runtime, self.inputs, spec, limits, evidence)
-        return spec.model_copy(update={"parity": parity})
+        return spec.model_copy(update={"parity": self._named(parity)})
+
+    def _named(self, parity: Parity) -> Parity:
+        """With what it was compared with."""
+        name = (
+            f"pytorch {torch.__version__.partition('+')[0]} cpu"
+            if self.source.network is not None
+            else "the ONNX source"
+        )
+        return parity.model_copy(update={"reference": name})
 
     def _written(self, model: onnx.ModelProto, spec: ModelSpec, target: Path, what: str) -> Artefact:
         if target.exists() and not self.request.overwrite:
@@ -226,25 +242,26 @@ class _Work:
             inputs = (self.inputs[0], gate_inputs(self.spec, self.request.gate.plates, size))
             evidence = folder / f"{self.plan.targets.stem}.engine.parity.png"
             limits = self.request.gate.limits("fp16")
-            parity = check_parity(self.reference, runner.infer, built.runtime, inputs, self.spec, limits, evidence)
+            found = check_parity(self.reference, runner.infer, built.runtime, inputs, self.spec, limits, evidence)
+        parity = self._named(found)
         return Artefact(write_engine(built, folder, onnx_path.stem, parity), "TensorRT engine", parity)
 
 
 def _run_onnx(model: onnx.ModelProto) -> tuple[str, Run]:
     """The runtime's name, and the graph's one output for an input."""
-    session = CpuSession(model.SerializeToString())
+    session = open_model(model)
     return session.name, lambda x: session.run(x)[0]
 
 
-def _usual_opset(request: ExportRequest) -> int:
-    """The newest that everything reads, but for TensorRT 8.6, which ends at 17."""
-    if request.engine is not None:
-        from vfxgan.gpu.library import series, tensorrt
-
+def _opset(request: ExportRequest, source: Source) -> int:
+    """A graph's own; else as asked for; else the newest, but for TensorRT 8.6, which ends at 17."""
+    if source.onnx is not None:
+        return opset_of(source.onnx) or 0
+    if request.opset is None and request.engine is not None:
         with contextlib.suppress(VfxganError):  # what is missing is said once the ONNX files are written
             if series(str(tensorrt().__version__))[0] == 8:
                 return OLD_OPSET
-    return OPSET
+    return request.opset or OPSET
 
 
 def _count(network: nn.Module) -> str:

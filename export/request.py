@@ -147,7 +147,7 @@ def targets_of(request: ExportRequest, source: Source) -> Targets:
     """
     if request.out is not None and request.out.suffix != ".onnx":
         raise TargetError(f"--out {request.out}: must end in .onnx")
-    first = request.out or request.source.with_suffix(".onnx")
+    first = request.out or _beside(source)
     folder, stem = first.parent, first.name.removesuffix(".onnx").removesuffix(".fp16")
     if not folder.is_dir():
         raise TargetError(f"--out {first}: there is no folder {folder}; make it first")
@@ -170,6 +170,24 @@ def targets_of(request: ExportRequest, source: Source) -> Targets:
         folder / f"{stem}.houdini.onnx" if request.houdini else None,
         source_is_fp32=source.onnx is not None and fp32 is not None and _same_file(fp32, request.source),
     )
+
+
+def _beside(source: Source) -> Path:
+    """Beside the source by its name; an ONNX file of other origin is never its own target."""
+    if source.onnx is not None and source.spec.provenance.source_sha256 == source.sha256:
+        return source.path.with_name(f"{source.path.stem}.vfxgan.onnx")
+    return source.path.with_suffix(".onnx")
+
+
+def refuse_new_graph(request: ExportRequest, source: Source) -> None:
+    """Raises UsageError where an ONNX file should become another graph than it is."""
+    if source.onnx is None:
+        return
+    for option, value in (("--dynamic", request.dynamic), ("--opset", request.opset)):
+        if value is not None:
+            raise UsageError(
+                f"{option}: {source.path} is a graph already, and keeps its shapes and opset; leave it out"
+            )
 
 
 def _refuse_more_of_half(request: ExportRequest, source: Source) -> None:

@@ -46,8 +46,8 @@ def print_artefact(artefact: "Artefact") -> None:
         allowed = "" if parity.allowed_max_abs_error is None else f" (allowed {parity.allowed_max_abs_error:.3g})"
         least = "" if parity.allowed_psnr_db is None else f" (at least {parity.allowed_psnr_db:g})"
         print(
-            f"  parity over {parity.seeds} {parity.inputs}, PyTorch against {parity.runtime}: max abs error "
-            f"{parity.max_abs_error:.3g}{allowed}, PSNR {parity.psnr_db:.1f} dB{least}"
+            f"  parity over {parity.seeds} {parity.inputs}, {parity.reference or 'PyTorch'} against {parity.runtime}: "
+            f"max abs error {parity.max_abs_error:.3g}{allowed}, PSNR {parity.psnr_db:.1f} dB{least}"
         )
 
 

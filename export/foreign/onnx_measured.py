@@ -11,7 +11,7 @@ from vfxgan.errors import ModelError, UsageError
 from vfxgan.export.foreign.hints import Hints
 from vfxgan.export.foreign.onnx_facts import Facts
 from vfxgan.export.foreign.onnx_graph import IMAGE_AXES
-from vfxgan.export.onnxruntime_cpu import CpuSession
+from vfxgan.export.onnxruntime_cpu import open_model
 
 TRIED_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 TRIED_SIDE_PX = 24  # at least
@@ -31,7 +31,7 @@ class Measured:
 
 def measure_generator(model: onnx.ModelProto, entries: int) -> Measured:
     """Run it on one latent. Raises ModelError: it does not run, or does not give one finite picture."""
-    session = CpuSession(model.SerializeToString())
+    session = open_model(model)
     picture = _picture(session.run(np.random.RandomState(0).uniform(-1, 1, (1, entries)).astype(np.float32)))
     return Measured(picture.shape[1], size=(picture.shape[2], picture.shape[3]))
 
@@ -44,7 +44,7 @@ def measure_image(model: onnx.ModelProto, facts: Facts, hints: Hints, ends: tupl
     Raises:
         ModelError: it runs on none, or does not give one finite picture. UsageError: it enlarges by another scale.
     """
-    session = CpuSession(model.SerializeToString())
+    session = open_model(model)
     failure = ""
     for height, width, multiple in _sizes(facts, hints):
         assert facts.channels is not None

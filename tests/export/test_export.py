@@ -10,6 +10,7 @@ from vfxgan.cli.main import run
 from vfxgan.errors import ModelError
 from vfxgan.export.fold import fold_batch_norms
 from vfxgan.export.onnxruntime_cpu import CpuSession
+from vfxgan.export.pieces import pieces
 from vfxgan.latents import latent
 from vfxgan.spec import METADATA_KEY, SPEC_VERSION, parse_spec
 from vfxgan.trainer.networks import build_generator
@@ -153,3 +154,20 @@ def test_a_checkpoint_that_cannot_be_used_gets_one_line(checkpoint, capfd, conte
 def test_a_batch_norm_nobody_offers_to_fold_is_an_error():
     with pytest.raises(ModelError, match="cannot be folded"):
         fold_batch_norms(nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)))
+
+
+def test_folding_leaves_the_network_as_it_was(checkpoint):
+    body = torch.load(checkpoint, weights_only=True)
+    network = build_generator(parse_spec(body["spec"], "x")).eval()
+    network.load_state_dict(body["average"])
+    folded = fold_batch_norms(network)
+    assert all(torch.equal(tensor, body["average"][name]) for name, tensor in network.state_dict().items())
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+
+
+def test_a_file_written_in_pieces_is_the_model(checkpoint):
+    assert run(["export", str(checkpoint)]) == 0
+    model = onnx.load(checkpoint.with_suffix(".onnx"))
+    assert b"".join(pieces(model)) == checkpoint.with_suffix(".onnx").read_bytes()
+    assert onnx.load_model_from_string(b"".join(pieces(model))) == model
+    assert len(model.graph.initializer) > 3

@@ -84,3 +84,21 @@ def test_what_is_missing_is_a_usage_error_and_what_is_unknown_is_not(one_size, s
     assert unknown.code == 1
     assert "unknown architecture" in unknown.line
     assert unknown.err.count("\n") == 1
+
+
+def test_an_onnx_of_other_origin_is_never_its_own_target(one_size, cli, tmp_path):
+    before = one_size.read_bytes()
+    done = cli("export", one_size, "--kind", "upscaler", "--scale", 2, "--range", "0..1")
+    assert done.code == 0, done.err
+    assert one_size.read_bytes() == before
+    model = read_model(tmp_path / "theirs.vfxgan.onnx")
+    assert (model.spec.parity.reference, model.spec.scale) == ("the ONNX source", 2)
+    assert "the ONNX source against onnxruntime" in done.out
+
+
+@pytest.mark.parametrize("option", [("--opset", "17"), ("--dynamic", "batch")])
+def test_an_onnx_is_a_graph_already(one_size, cli, tmp_path, option):
+    done = cli("export", one_size, "--kind", "upscaler", "--scale", 2, "--range", "0..1", *option)
+    assert done.code == 2
+    assert f"{option[0]}: {one_size} is a graph already" in done.line
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.onnx"]
