@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+# Before torch is loaded: its threads wait without spinning, so that tests are not slow on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 from vfxgan.cli.main import run
 
 LATENT_SIZE = 16
