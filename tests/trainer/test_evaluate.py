@@ -316,7 +316,7 @@ def hostile(path):
 
 BAD = [
     ("folder", "{ckpt}: is a folder, not a checkpoint; give {ckpt}/ckpt.pt", 1),
-    ("missing", "{ckpt}: no such checkpoint; give the .pt that vfxgan train wrote", 1),
+    ("missing", "{ckpt}: no such checkpoint; check the path", 1),
     ("foreign", "{ckpt}: not a vfxgan checkpoint (it holds: weight …); train one with: vfxgan train", 1),
     ("cut", "{ckpt}: not a PyTorch checkpoint, or cut short; get the file again", 1),
     ("unfitting", "{ckpt}: its weights do not fit its spec (", 1),

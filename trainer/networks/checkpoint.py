@@ -124,7 +124,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     if path.is_dir():
         raise ModelError(f"{path}: is a folder, not a checkpoint; give {path / 'ckpt.pt'}")
     if not path.is_file():
-        raise ModelError(f"{path}: no such checkpoint; give the .pt that vfxgan train wrote")
+        raise ModelError(f"{path}: no such checkpoint; check the path")
     if path.stat().st_size > MAX_CHECKPOINT_MIB << 20:
         raise ModelError(f"{path}: larger than {MAX_CHECKPOINT_MIB} MiB; not read")
     _refuse_unpacking(path)
