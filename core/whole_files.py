@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from vfxgan.errors import WriteError
+from vfxgan.errors import TargetError, WriteError
 
 
 def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
@@ -30,3 +30,20 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
     finally:
         with contextlib.suppress(OSError):  # the folder itself may be missing; the error above says so
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder if need be, and try it.
+
+    Raises:
+        TargetError: it cannot be made or written to.
+    """
+    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise TargetError(
+            f"{folder}: cannot be written to ({error.strerror}); choose another folder or change its permissions"
+        ) from error

@@ -1,8 +1,6 @@
 """An export from the first look at the source to the last file: trace, compare, convert, build."""
 
 import contextlib
-import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +15,13 @@ from vfxgan.export.gate_inputs import GateInput, Kind, gate_inputs, kind_of_inpu
 from vfxgan.export.onnx_file import OLD_OPSET, OPSET, Shape, opset_of, to_onnx, with_spec, write_onnx
 from vfxgan.export.onnxruntime_cpu import open_model
 from vfxgan.export.parity import Remembered, Run, check_parity, run_torch
-from vfxgan.export.request import (
-    ExportRequest,
-    Precision,
-    Targets,
-    check_sizes,
-    graph_shape,
-    is_same_model,
-    may_replace,
-    refuse_new_graph,
-    targets_of,
-)
+from vfxgan.export.request import ExportRequest, Precision, check_sizes, graph_shape, refuse_new_graph
 from vfxgan.export.sources import Source, open_source
+from vfxgan.export.targets import Targets, is_same_model, may_replace, targets_of
 from vfxgan.gpu.library import series, tensorrt
 from vfxgan.progress import ProgressStyle, say
 from vfxgan.spec import SPEC_VERSION, ImageInput, ModelSpec, Parity
+from vfxgan.whole_files import check_writable
 
 
 @dataclass(frozen=True)
@@ -76,7 +66,7 @@ def plan_export(request: ExportRequest) -> Plan:
     for path in targets.files():
         if path != request.source:
             may_replace(path, spec, request.overwrite)
-    _check_writable(targets.folder)
+    check_writable(targets.folder)
     return Plan(source, spec, targets, _shape(request, source, spec), _opset(request, source))
 
 
@@ -266,15 +256,3 @@ def _opset(request: ExportRequest, source: Source) -> int:
 
 def _count(network: nn.Module) -> str:
     return f"{sum(parameter.numel() for parameter in network.parameters()):,}"
-
-
-def _check_writable(folder: Path) -> None:
-    """Minutes of work should not end at a read-only folder."""
-    probe = folder / f".{secrets.token_hex(8)}.tmp"
-    try:
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        probe.unlink()
-    except OSError as error:
-        raise TargetError(
-            f"{folder}: cannot be written to ({error.strerror}); name another place with --out"
-        ) from error

@@ -1,23 +1,17 @@
 """An export as asked for, and the files it will write. Nothing is traced or written here."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import onnx
-
-from vfxgan.errors import ModelError, TargetError, UsageError
+from vfxgan.errors import UsageError
 from vfxgan.export.onnx_file import IR_OF_OPSET, Shape, Size
 from vfxgan.export.parity import LIMITS, Limits
 from vfxgan.export.sources import Hints, Source
-from vfxgan.modelfile import read_model
 from vfxgan.spec import ImageInput, ModelSpec
 
 if TYPE_CHECKING:
     from vfxgan.gpu.options import BuildOptions
-
-TORCHSCRIPT = ".torchscript.pt"  # Nuke's file browser looks for .pt, and `.pt` alone is the checkpoint's
 
 Precision = Literal["fp32", "fp16"]
 Dynamic = Literal["none", "batch", "size", "both"]
@@ -115,70 +109,6 @@ class ExportRequest:
             raise UsageError("; ".join(problems))
 
 
-@dataclass(frozen=True)
-class Targets:
-    """The files of an export; None: not asked for.
-
-    Attributes:
-        source_is_fp32: the first file is there already: it is the source.
-        folder, stem: of engines, whose names hold GPU, TensorRT version and key.
-    """
-
-    folder: Path
-    stem: str
-    fp32: Path | None
-    fp16: Path | None
-    torchscript: Path | None
-    nuke: Path | None
-    houdini: Path | None
-    source_is_fp32: bool
-
-    def files(self) -> Iterator[Path]:
-        """Those that will be written."""
-        listed = (None if self.source_is_fp32 else self.fp32, self.fp16, self.torchscript, self.nuke, self.houdini)
-        yield from (path for path in listed if path is not None)
-
-
-def targets_of(request: ExportRequest, source: Source) -> Targets:
-    """Where everything goes.
-
-    Raises:
-        UsageError: options that do not go together. TargetError: a name that will not do, or no such folder.
-    """
-    if request.out is not None and request.out.suffix != ".onnx":
-        raise TargetError(f"--out {request.out}: must end in .onnx")
-    first = request.out or _beside(source)
-    folder, stem = first.parent, first.name.removesuffix(".onnx").removesuffix(".fp16")
-    if not folder.is_dir():
-        raise TargetError(f"--out {first}: there is no folder {folder}; make it first")
-    precisions = set(request.precisions) | ({"fp16"} if request.engine else set())
-    if source.spec.precision == "fp16":
-        _refuse_more_of_half(request, source)
-        precisions = {"fp16"}
-    fp32 = first if "fp32" in precisions else None
-    only_half = fp32 is None and request.out is not None
-    fp16 = first if only_half else folder / f"{stem}.fp16.onnx" if "fp16" in precisions else None
-    if source.spec.precision == "fp16":
-        fp16 = request.source
-    return Targets(
-        folder,
-        stem,
-        fp32,
-        fp16,
-        folder / f"{stem}{TORCHSCRIPT}" if request.torchscript else None,
-        folder / f"{stem}.nk" if request.torchscript else None,
-        folder / f"{stem}.houdini.onnx" if request.houdini else None,
-        source_is_fp32=source.onnx is not None and fp32 is not None and _same_file(fp32, request.source),
-    )
-
-
-def _beside(source: Source) -> Path:
-    """Beside the source by its name; an ONNX file of other origin is never its own target."""
-    if source.onnx is not None and source.spec.provenance.source_sha256 == source.sha256:
-        return source.path.with_name(f"{source.path.stem}.vfxgan.onnx")
-    return source.path.with_suffix(".onnx")
-
-
 def refuse_new_graph(request: ExportRequest, source: Source) -> None:
     """Raises UsageError where an ONNX file should become another graph than it is."""
     if source.onnx is None:
@@ -188,14 +118,6 @@ def refuse_new_graph(request: ExportRequest, source: Source) -> None:
             raise UsageError(
                 f"{option}: {source.path} is a graph already, and keeps its shapes and opset; leave it out"
             )
-
-
-def _refuse_more_of_half(request: ExportRequest, source: Source) -> None:
-    if not request.engine or request.torchscript or request.houdini or request.out:
-        raise UsageError(
-            f"{source.path} is FP16 already: only --trt can be made of it; for all else give the FP32 file or the "
-            "checkpoint"
-        )
 
 
 def graph_shape(request: ExportRequest, spec: ModelSpec) -> Shape:
@@ -253,62 +175,6 @@ def _check_tile(option: str, size: Size, spec: ModelSpec) -> None:
     if option == "--tile" and any(side % multiple for side in size):
         up = "x".join(str(-(-side // multiple) * multiple) for side in size)
         raise UsageError(f"{option} {_by(size)}: {spec.name} takes multiples of {multiple}; the next is {up}")
-
-
-def may_replace(path: Path, spec: ModelSpec, overwrite: bool) -> None:
-    """Early, before any work: a file that cannot be an earlier export of the same thing is not ours to replace.
-
-    Raises:
-        TargetError: such a file is there.
-    """
-    if overwrite or not path.exists():
-        return
-    if path.suffix == ".onnx":
-        try:
-            there = read_model(path).spec
-        except ModelError:
-            there = None
-        if there is not None and _identity(there) == _identity(spec):
-            return  # compared byte by byte once the new one is there
-    raise TargetError(f"{path} exists; give --overwrite, or another --out")
-
-
-def is_same_model(path: Path, model: onnx.ModelProto, spec: ModelSpec) -> bool:
-    """The file holds this very graph and says the same of it, but for what was measured."""
-    try:
-        there = read_model(path)
-        old = onnx.load_model_from_string(there.read())
-    except (ModelError, ValueError):
-        return False
-    if _described(there.spec) != _described(spec):
-        return False
-    same = onnx.ModelProto()
-    same.CopyFrom(model)
-    for one in (old, same):
-        del one.metadata_props[:]
-    return bool(old.SerializeToString(deterministic=True) == same.SerializeToString(deterministic=True))
-
-
-def _described(spec: ModelSpec) -> ModelSpec:
-    """Without what is measured: figures differ in the last digits from machine to machine."""
-    return spec.model_copy(
-        update={"parity": None, "ranges": None, "tiling": spec.tiling.model_copy(update={"overlap_error": None})}
-    )
-
-
-def _identity(spec: ModelSpec) -> tuple[object, ...]:
-    return (
-        spec.kind,
-        spec.architecture,
-        spec.arguments,
-        spec.scale,
-        spec.provenance.data_digest,
-        spec.provenance.source_sha256,
-    )
-
-
-def _same_file(a: Path, b: Path) -> bool:
-    return a.exists() and b.exists() and a.samefile(b)
 
 
 def _by(size: Size | None) -> str:

@@ -1,11 +1,8 @@
 """A resolved job, from the first look at the target to the last frame."""
 
-import os
-import secrets
 import time
-from pathlib import Path
 
-from vfxgan.errors import FramesFailed, ImageError, TargetError
+from vfxgan.errors import FramesFailed, ImageError
 from vfxgan.images import use_threads
 from vfxgan.progress import Progress
 from vfxgan.render.frames import FrameMaker
@@ -16,6 +13,7 @@ from vfxgan.render.request import Job
 from vfxgan.render.runtimes import Runtime, RuntimeOptions, load_runtime
 from vfxgan.render.seeds import seed_maker
 from vfxgan.spec import LatentInput
+from vfxgan.whole_files import check_writable
 
 NAMED_FAILURES = 20
 
@@ -92,23 +90,6 @@ class _Work:
             raise ImageError(f"{frame.path} is {finding.reason}; remove it")
         written = self.maker.write(frame, frame.path)
         return Made("rendered", written.clipped, written.repaired, written.notes)
-
-
-def check_writable(folder: Path) -> None:
-    """Make the folder if need be, and try it.
-
-    Raises:
-        TargetError: it cannot be made or written to.
-    """
-    probe = folder / f".{secrets.token_hex(8)}.tmp"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        probe.unlink()
-    except OSError as error:
-        raise TargetError(
-            f"{folder}: cannot be written to ({error.strerror}); choose another folder or change its permissions"
-        ) from error
 
 
 def summary(job: Job, tally: Tally, started: float) -> str:

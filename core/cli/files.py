@@ -133,8 +133,8 @@ def contact_sheet(
     from vfxgan.images import read_header, use_threads, write_picture
     from vfxgan.progress import say
     from vfxgan.render.contact_sheet import SHEET_KEY, draw_sheet, lay_out
-    from vfxgan.render.run import check_writable
     from vfxgan.render.verify import find_frames
+    from vfxgan.whole_files import check_writable
 
     use_threads(1)
     paths = find_frames(out)[:limit]
