@@ -1,5 +1,7 @@
 """An image model as ONNX for Houdini's ONNX Inference COP: one size, float32, opset 17, scene-linear on both sides."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -44,6 +46,7 @@ def houdini_model(
     *,
     bottom_up: bool = True,
     limits: Limits = LIMITS["fp32"],
+    evidence: Path | None = None,
 ) -> tuple[onnx.ModelProto, Parity]:
     """Trace and compare; nothing is written. Above half a thousand px squared, the same graph is compared at a smaller
     size.
@@ -78,6 +81,7 @@ def houdini_model(
         ("pictures", light_inputs(spec, size)),
         spec,
         limits,
+        evidence,
     )
     spec = spec.model_copy(update={"parity": parity})
     onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json(), TARGET_KEY: TARGET})

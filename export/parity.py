@@ -62,6 +62,21 @@ def run_torch(network: nn.Module) -> Run:
     return run
 
 
+def each_slot(infer: Run, batch: int) -> Run:
+    """An engine of a fixed batch, asked for one at a time: each input in another slot, others beside it."""
+    before: list[Array] = []
+
+    def run(x: Array) -> Array:
+        slot = len(before) % batch
+        others = before[-1] if before else np.ascontiguousarray(x[..., ::-1])
+        stack = np.repeat(others, batch, axis=0)
+        stack[slot] = x[0]
+        before.append(x)
+        return infer(stack)[slot : slot + 1]
+
+    return run
+
+
 class Remembered:
     """A reference whose answers are kept, since every artefact is compared with the same ones.
 
@@ -108,7 +123,7 @@ def check_parity(
     width = spec.value_range[1] - spec.value_range[0]
     count, largest, least = 0, None, None
     for item in arrays:
-        found = _compare(item, reference(item.array), artefact(item.array), spec, runtime)
+        found = _compare(item, reference(item.array), artefact(item.array), spec, runtime, evidence)
         count += 1
         largest = found if largest is None or found.max_abs_error > largest.max_abs_error else largest
         least = found if least is None or found.psnr_db < least.psnr_db else least
@@ -129,20 +144,31 @@ def check_parity(
     )
 
 
-def _compare(item: GateInput, ours: Array, theirs: Array, spec: ModelSpec, runtime: str) -> Compared:
-    for side, output in (("network", ours), (f"file, run by {runtime},", theirs)):
-        if not np.isfinite(output).all():
-            remedy = "train it again" if side == "network" else "export FP32, or report this"
-            raise ParityError(f"{spec.name}: the {side} gives NaN or Inf at {item.label}; {remedy}")
+def _compare(
+    item: GateInput, ours: Array, theirs: Array, spec: ModelSpec, runtime: str, evidence: Path | None
+) -> Compared:
     if ours.shape != theirs.shape:
         raise ParityError(
             f"{spec.name}: {runtime} gives {list(theirs.shape)} at {item.label}, the network {list(ours.shape)}"
         )
+    for side, output in (("network", ours), (f"file, run by {runtime},", theirs)):
+        if not np.isfinite(output).all():
+            remedy = "train it again" if side == "network" else "export FP32, or report this"
+            worst = Compared(item.label, np.inf, 0.0, _finite(ours), _finite(theirs))
+            raise ParityError(
+                f"{spec.name}: the {side} gives NaN or Inf at {item.label}; {remedy}{_shown(worst, spec, evidence)}"
+            )
     difference = np.abs(ours.astype(np.float64) - theirs)
     width = spec.value_range[1] - spec.value_range[0]
     mean_square = float(np.mean(difference**2))
     psnr = 10 * float(np.log10(width**2 / mean_square)) if mean_square > 0 else NOTHING_DIFFERS_DB
     return Compared(item.label, float(difference.max()), min(psnr, NOTHING_DIFFERS_DB), ours, theirs)
+
+
+def _finite(output: Array) -> Array:
+    """For a picture: NaN and Inf as 0."""
+    found: Array = np.nan_to_num(output, nan=0, posinf=0, neginf=0)
+    return found
 
 
 def _complaint(largest: Compared, least: Compared, limits: Limits, spec: ModelSpec, runtime: str) -> str:

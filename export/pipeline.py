@@ -9,12 +9,12 @@ import onnx
 import torch
 from torch import nn
 
-from vfxgan.errors import ModelError, TargetError, UsageError, VfxganError
+from vfxgan.errors import TargetError, UsageError, VfxganError
 from vfxgan.export.fold import fold_batch_norms
 from vfxgan.export.gate_inputs import GateInput, Kind, gate_inputs, kind_of_inputs, worst_cases
 from vfxgan.export.onnx_file import OLD_OPSET, OPSET, Shape, opset_of, to_onnx, with_spec, write_onnx
 from vfxgan.export.onnxruntime_cpu import open_model
-from vfxgan.export.parity import Remembered, Run, check_parity, run_torch
+from vfxgan.export.parity import Remembered, Run, check_parity, each_slot, run_torch
 from vfxgan.export.request import ExportRequest, Precision, check_sizes, graph_shape, refuse_new_graph
 from vfxgan.export.sources import Source, open_source
 from vfxgan.export.targets import Targets, is_same_model, may_replace, targets_of
@@ -22,6 +22,8 @@ from vfxgan.gpu.library import series, tensorrt
 from vfxgan.progress import ProgressStyle, say
 from vfxgan.spec import SPEC_VERSION, ImageInput, ModelSpec, Parity
 from vfxgan.whole_files import check_writable
+
+ENGINE = "TensorRT engine"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def plan_export(request: ExportRequest) -> Plan:
     source = open_source(request.source, request.hints)
     refuse_new_graph(request, source)
     spec = request.changes.applied_to(source.spec).model_copy(update={"spec_version": SPEC_VERSION})
-    check_sizes(request, spec)
+    check_sizes(request, source, spec)
     targets = targets_of(request, source)
     for path in targets.files():
         if path != request.source:
@@ -129,8 +131,7 @@ class _Work:
 
     @property
     def network(self) -> nn.Module:
-        if self.source.network is None:
-            raise ModelError(f"{self.source.path}: TorchScript and Houdini files need the checkpoint, not an ONNX file")
+        assert self.source.network is not None  # `check_sizes` saw to it
         return self.source.network
 
     def _with_tiling(self, spec: ModelSpec) -> ModelSpec:
@@ -145,9 +146,13 @@ class _Work:
         return spec.model_copy(update={"tiling": measure_tiling(self.reference, spec, self.source.network)})
 
     def fp32(self, target: Path) -> Artefact:
+        if self.plan.targets.source_is_fp32 and self.request.changes.none:
+            return Artefact(target, "FP32 ONNX", self.source.spec.parity, kept=True)
         spec = self._compared(self.model, self.spec, "fp32", target)
-        if self.plan.targets.source_is_fp32 and self.source.spec == spec:
-            return Artefact(target, "FP32 ONNX", spec.parity, kept=True)
+        if self.source.onnx is not None and self.source.spec.parity is not None:
+            spec = spec.model_copy(
+                update={"parity": self.source.spec.parity}
+            )  # the graph is as PyTorch was compared with
         return self._written(self.model, spec, target, "FP32 ONNX")
 
     def fp16(self, target: Path) -> Artefact:
@@ -163,9 +168,8 @@ class _Work:
 
     def _compared(self, model: onnx.ModelProto, spec: ModelSpec, precision: Precision, target: Path) -> ModelSpec:
         runtime, run = _run_onnx(model)
-        evidence = target.with_name(f"{target.name.removesuffix('.onnx')}.parity.png")
         limits = self.request.gate.limits(precision)
-        parity = check_parity(self.reference, run, runtime, self.inputs, spec, limits, evidence)
+        parity = check_parity(self.reference, run, runtime, self.inputs, spec, limits, _evidence(target))
         return spec.model_copy(update={"parity": self._named(parity)})
 
     def _named(self, parity: Parity) -> Parity:
@@ -178,10 +182,11 @@ class _Work:
         return parity.model_copy(update={"reference": name})
 
     def _written(self, model: onnx.ModelProto, spec: ModelSpec, target: Path, what: str) -> Artefact:
-        if target.exists() and not self.request.overwrite:
+        if target.exists():
             if is_same_model(target, model, spec):
                 return Artefact(target, what, spec.parity, kept=True)
-            raise TargetError(f"{target} exists and is another model; give --overwrite, or another --out")
+            if not self.request.overwrite:
+                raise TargetError(f"{target} exists and is another model; give --overwrite, or another --out")
         write_onnx(with_spec(model, spec), target)
         return Artefact(target, what, spec.parity)
 
@@ -192,7 +197,11 @@ class _Work:
         assert targets.torchscript is not None
         assert targets.nuke is not None
         parity = write_torchscript(
-            self.network, self.spec, targets.torchscript, limits=self.request.gate.limits("fp32")
+            self.network,
+            self.spec,
+            targets.torchscript,
+            limits=self.request.gate.limits("fp32"),
+            evidence=_evidence(targets.torchscript),
         )
         yield Artefact(targets.torchscript, "TorchScript for Nuke", parity)
         write_nuke_script(targets.nuke, self.spec, targets.torchscript)
@@ -208,6 +217,7 @@ class _Work:
             *self.request.houdini,
             bottom_up=self.request.bottom_up,
             limits=self.request.gate.limits("fp32"),
+            evidence=_evidence(target),
         )
         write_onnx(model, target)
         return Artefact(target, "ONNX for Houdini", parity)
@@ -216,25 +226,37 @@ class _Work:
         """Built from the FP16 file as it lies on disk, and compared like all others."""
         from vfxgan.export.trt.at_hand import engine_at_hand
         from vfxgan.export.trt.build import build_engine, require_tensorrt, write_engine
-        from vfxgan.gpu.engine import EngineRunner
 
         machine = require_tensorrt()
         options, onnx_path, folder = self.request.engine, self.plan.targets.fp16, self.plan.targets.folder
         assert options is not None
         assert onnx_path is not None
-        there = engine_at_hand(onnx_path, folder, options, machine)
-        if there is not None and not self.request.overwrite:
-            return Artefact(there.path, "TensorRT engine", there.sidecar.parity, kept=True)
+        there = None if self.request.overwrite else engine_at_hand(onnx_path, folder, options, machine)
+        if there is not None:
+            host_code = there.sidecar.key.options.version_compat
+            runtime = f"tensorrt {machine.tensorrt} {machine.gpu}"
+            return Artefact(there.path, ENGINE, self._run_engine(there.engine, host_code, runtime), kept=True)
         cache = self.request.timing_cache
         built = build_engine(onnx_path, options, progress, timing_cache=cache, machine=machine)
-        with EngineRunner(built.engine, host_code=built.host_code) as runner:
+        parity = self._run_engine(built.engine, built.host_code, built.runtime)
+        return Artefact(write_engine(built, folder, onnx_path.stem, parity), ENGINE, parity)
+
+    def _run_engine(self, engine: bytes, host_code: bool, runtime: str) -> Parity:
+        """One that is kept is compared as well: limits and plates may be others now, and so may the GPU."""
+        from vfxgan.gpu.engine import EngineRunner
+
+        with EngineRunner(engine, host_code=host_code) as runner:
             size = (runner.input_shape[2], runner.input_shape[3]) if len(runner.input_shape) == 4 else None
             inputs = (self.inputs[0], gate_inputs(self.spec, self.request.gate.plates, size))
-            evidence = folder / f"{self.plan.targets.stem}.engine.parity.png"
+            evidence = self.plan.targets.folder / f"{self.plan.targets.stem}.engine.parity.png"
             limits = self.request.gate.limits("fp16")
-            found = check_parity(self.reference, runner.infer, built.runtime, inputs, self.spec, limits, evidence)
-        parity = self._named(found)
-        return Artefact(write_engine(built, folder, onnx_path.stem, parity), "TensorRT engine", parity)
+            run = each_slot(runner.infer, runner.input_shape[0])
+            return self._named(check_parity(self.reference, run, runtime, inputs, self.spec, limits, evidence))
+
+
+def _evidence(target: Path) -> Path:
+    """Where the worst input's pictures go if the gate fails: `ckpt.fp16.parity.png` for `ckpt.fp16.onnx`."""
+    return target.with_name(f"{target.stem}.parity.png")
 
 
 def _run_onnx(model: onnx.ModelProto) -> tuple[str, Run]:

@@ -30,6 +30,11 @@ class Changes:
     toe: float | None = None
     licence: str | None = None
 
+    @property
+    def none(self) -> bool:
+        """Nothing is said anew."""
+        return self == Changes()
+
     def applied_to(self, spec: ModelSpec) -> ModelSpec:
         """Raises UsageError for an interval where there is no latent, pydantic's error for values out of range."""
         fields = spec.model_dump()
@@ -157,8 +162,17 @@ def _check_engine_size(request: ExportRequest, spec: ModelSpec) -> None:
         )
 
 
-def check_sizes(request: ExportRequest, spec: ModelSpec) -> None:
-    """Raises UsageError for a DCC target that the model cannot serve."""
+def check_sizes(request: ExportRequest, source: Source, spec: ModelSpec) -> None:
+    """Raises UsageError for a DCC target or a batch that the source cannot serve."""
+    if source.onnx is not None and (request.torchscript or request.houdini):
+        raise UsageError(f"--torchscript, --houdini: need the checkpoint; {source.path} is an ONNX file")
+    if source.onnx is not None and request.engine is not None:
+        fixed = source.onnx.graph.input[0].type.tensor_type.shape.dim[0].dim_value
+        if fixed and fixed != request.engine.batch:
+            raise UsageError(
+                f"--batch {request.engine.batch}: the batch of {source.path} is fixed at {fixed}; export the "
+                "checkpoint with --dynamic batch or both"
+            )
     if spec.kind == "generator" and (request.torchscript or request.houdini):
         what = "--torchscript" if request.torchscript else "--houdini"
         raise UsageError(

@@ -60,6 +60,10 @@ def targets_of(request: ExportRequest, source: Source) -> Targets:
     fp16 = first if only_half else folder / f"{stem}.fp16.onnx" if "fp16" in precisions else None
     if source.spec.precision == "fp16":
         fp16 = request.source
+    if fp32 is not None and fp32 == fp16:
+        raise TargetError(
+            f"--out {first}: is the name that the FP16 file gets; name the FP32 file, such as {stem}.onnx"
+        )
     return Targets(
         folder,
         stem,

@@ -22,12 +22,15 @@ from vfxgan.whole_files import write_whole
 Array = NDArray[np.float32]
 
 
-def write_torchscript(network: nn.Module, spec: ModelSpec, target: Path, *, limits: Limits = LIMITS["fp32"]) -> Parity:
+def write_torchscript(
+    network: nn.Module, spec: ModelSpec, target: Path, *, limits: Limits = LIMITS["fp32"], evidence: Path | None = None
+) -> Parity:
     """Write a model that takes and gives scene-linear light, and says what it is. A file that is there is replaced.
 
     Args:
         network: as trained, float32, weights loaded; not altered.
         limits: in the network's range.
+        evidence: where the worst input's pictures go if the gate fails.
     Returns:
         How far the file, as it will be loaded, is from the network on pictures of light in and beyond its range.
     Raises:
@@ -44,6 +47,7 @@ def write_torchscript(network: nn.Module, spec: ModelSpec, target: Path, *, limi
         ("pictures", light_inputs(spec)),
         spec,
         limits,
+        evidence,
     )
     write_whole(target, zipped(entries, spec.model_copy(update={"parity": parity}).to_json()).getvalue())
     return parity

@@ -24,7 +24,7 @@ LATER_SERIES = {8: (10,), 10: (11,)}
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, Field(pattern=r"^\d{1,4}\.[0-9A-Za-z.+-]{1,40}$")]
 Capability = Annotated[str, Field(pattern=r"^\d{1,3}\.\d{1,3}$")]
-FileName = Annotated[str, Field(pattern=r"^[^/\\\x00]{1,255}$")]
+FileName = Annotated[str, Field(pattern=r"^[^/\\\x00.][^/\\\x00]{0,254}$")]  # nor "." or "..", nor hidden
 
 
 class BuiltOn(Frozen):
