@@ -68,17 +68,21 @@ def to_onnx(network: nn.Module, spec: ModelSpec, shape: Shape | None = None, ops
 
 
 def _trace(network: nn.Module, example: Tensor, dynamic: Axes, spec: ModelSpec, opset: int) -> onnx.ModelProto:
-    with _quiet():
-        program = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            opset_version=opset,
-            input_names=[INPUT_NAMES[spec.input.kind]],
-            output_names=[OUTPUT_NAME],
-            dynamic_shapes=(_dims(dynamic, spec),) if dynamic else None,
-            external_data=False,
-        )
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                opset_version=opset,
+                input_names=[INPUT_NAMES[spec.input.kind]],
+                output_names=[OUTPUT_NAME],
+                dynamic_shapes=(_dims(dynamic, spec),) if dynamic else None,
+                external_data=False,
+            )
+    except Exception as error:  # its errors have no common base
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(f"{spec.name}: torch {torch.__version__} cannot trace it ({reason}); see --debug") from error
     assert program is not None
     return program.model_proto
 

@@ -42,13 +42,13 @@ def parse(data: bytes) -> onnx.ModelProto:
     if narrow is not None:
         kind = NARROW[narrow.data_type]
         raise ModelError(f"holds weights in {kind} ({narrow.name!r}); give the float32 file, FP16 is made from that")
-    _refuse_absurd(model)
+    refuse_absurd(model)
     for entry in [entry for entry in model.opset_import if entry.domain not in STANDARD]:
         model.opset_import.remove(entry)
     return model
 
 
-def _refuse_absurd(model: onnx.ModelProto) -> None:
+def refuse_absurd(model: onnx.ModelProto) -> None:
     """A few bytes can ask for a tensor of terabytes. Those whose shape can be told without running are looked at."""
     try:
         graph = shape_inference.infer_shapes(model, data_prop=True).graph

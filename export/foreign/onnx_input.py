@@ -15,6 +15,7 @@ from vfxgan.export.foreign.onnx_graph import (
     as_ours,
     latent_from_vector,
     parse,
+    refuse_absurd,
     sides,
     state_output,
     the_output,
@@ -73,6 +74,7 @@ def _parse_ours(data: bytes, spec: ModelSpec) -> onnx.ModelProto:
     wanted = [(INPUT_NAMES[spec.input.kind], entering), (OUTPUT_NAME, spec.channels_out)]
     if [(name, axes[1] if len(axes) > 1 else None) for name, axes in ends] != wanted:
         raise ModelError(f"its graph goes from {ends[:1]} to {ends[1:]}, its spec says {wanted}; export it again")
+    refuse_absurd(model)
     return model
 
 

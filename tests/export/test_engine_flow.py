@@ -1,6 +1,9 @@
 """`vfxgan export --trt` around the build: gate, files, what is kept. TensorRT itself is played by ONNX Runtime here."""
 
 import hashlib
+import json
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -24,16 +27,18 @@ class Played:
     """What the build and the runner did."""
 
     def __init__(self):
-        self.builds, self.runs, self.error = [], 0, 0.0
+        self.builds, self.caches, self.runs, self.error = [], [], 0, 0.0
 
 
 @pytest.fixture
 def played(monkeypatch):
     """A machine with TensorRT: builds are instant, an engine's bytes are its ONNX file's."""
     state = Played()
+    state.machine = MACHINE
 
     def build_engine(onnx_path, options, style, *, timing_cache, machine):
         state.builds.append(options)
+        state.caches.append(timing_cache)
         model = read_model(onnx_path)
         shapes = input_shapes(model, options)
         key = key_for(model, options, shapes, machine.where())
@@ -55,7 +60,7 @@ def played(monkeypatch):
         def __exit__(self, *_):
             return None
 
-    monkeypatch.setattr(build, "require_tensorrt", lambda: MACHINE)
+    monkeypatch.setattr(build, "require_tensorrt", lambda: state.machine)
     monkeypatch.setattr(build, "build_engine", build_engine)
     monkeypatch.setattr(gpu_engine, "EngineRunner", Runner)
     return state
@@ -146,3 +151,91 @@ def test_a_dry_run_names_the_engine(checkpoint, cli, tmp_path):
     assert done.code == 0, done.err
     assert f"would build {tmp_path / 'ckpt.fp16'}.<gpu>.<tensorrt>.<key>.plan" in done.out
     assert [path.name for path in tmp_path.iterdir()] == ["ckpt.pt"]
+
+
+def test_every_option_reaches_the_build(checkpoint, played, cli, tmp_path):
+    options = ("--batch", "2", "--tile", "32x48", "--workspace", "512", "--opt-level", "1")
+    compat = ("--hardware-compat", "ampere-plus", "--version-compat", "--timing-cache", tmp_path / "timings")
+    assert cli("export", checkpoint, "--trt", *options, *compat).code == 0
+    (engine,) = tmp_path.glob("*.plan")
+    key = read_engine(engine)[1].key
+    told = key.options
+    assert (told.batch, told.tile, told.workspace_mib, told.opt_level) == (2, (32, 48), 512, 1)
+    assert (told.hardware_compat, told.version_compat) == ("ampere-plus", True)
+    assert (key.gpu, key.tensorrt) == ("ampere-plus", "10.x")
+    assert played.caches == [tmp_path / "timings"]
+
+
+def test_an_engine_that_passed_a_loose_gate_does_not_pass_a_strict_one(checkpoint, played, cli, tmp_path):
+    played.error = 0.05
+    command = ("export", checkpoint, "--trt", "--tile", "32x48")
+    assert cli(*command, "--tolerance", "0.5", "--min-psnr", "5").code == 0
+    again = cli(*command)
+    assert again.code == 1
+    assert "differs from the network by 0.05" in again.line
+    assert len(played.builds) == 1
+
+
+def test_an_engine_of_another_machine_that_does_not_fit_here_is_not_taken_for_ours(checkpoint, played, cli, tmp_path):
+    command = ("export", checkpoint, "--trt", "--tile", "32x48", "--version-compat")
+    assert cli(*command).code == 0
+    (engine,) = tmp_path.glob("*.plan")
+    before = engine.read_bytes()
+    played.machine = MACHINE.model_copy(update={"tensorrt": "10.0.1"})
+    again = cli(*command)
+    assert again.code == 2
+    assert "does not fit here: built with TensorRT 10.16.1.11" in again.line
+    assert engine.read_bytes() == before
+
+
+def test_every_slot_of_a_batch_is_compared(checkpoint, played, cli, tmp_path, monkeypatch):
+    """An engine that spoils the last of four frames alone."""
+    runner = gpu_engine.EngineRunner
+
+    class Spoiling(runner):
+        def infer(self, x):
+            picture = super().infer(x)
+            picture[3:] += 0.1
+            return picture
+
+    monkeypatch.setattr(gpu_engine, "EngineRunner", Spoiling)
+    done = cli("export", checkpoint, "--trt", "--tile", "32x48", "--batch", "4")
+    assert done.code == 1
+    assert "differs from the network by 0.1" in done.line
+
+
+def test_check_and_inspect_tell_of_an_engine(checkpoint, played, cli, tmp_path):
+    assert cli("export", checkpoint, "--trt", "--tile", "32x48").code == 0
+    (engine,) = tmp_path.glob("*.plan")
+    checked = cli("export", "--check", tmp_path)
+    assert checked.code == 1  # there is no GPU here
+    assert f"{engine}: does not fit" in checked.out
+    assert "1 of 1 engines do not fit this machine" in checked.line
+    facts = json.loads(cli("inspect", engine, "--json").out)
+    assert facts["fits"] is False
+    assert facts["reasons"]
+    assert facts["parity"]["seeds"] == 16
+    assert facts["spec"]["name"] == "srresnet-x2"
+    assert facts["key"]["input"]["opt"] == [1, 3, 32, 48]
+    beside = json.loads(cli("inspect", tmp_path / "ckpt.fp16.onnx", "--json").out)
+    assert list(beside["engines"]) == [engine.name]
+
+
+def test_a_sidecar_that_names_no_file_is_one_line_among_others(checkpoint, played, cli, tmp_path):
+    assert cli("export", checkpoint, "--trt", "--tile", "32x48").code == 0
+    (sidecar,) = tmp_path.glob("*.plan.json")
+    fields = json.loads(sidecar.read_text())
+    for name in (".", "..", "../x.onnx"):
+        sidecar.write_text(json.dumps({**fields, "onnx_name": name}))
+        checked = cli("export", "--check", tmp_path)
+        assert checked.code == 1
+        assert "is damaged (onnx_name" in checked.out
+
+
+def test_tensorrt_8_takes_opset_17(checkpoint, cli, tmp_path, monkeypatch):
+    module = types.ModuleType("tensorrt")
+    module.__version__ = "8.6.1"
+    monkeypatch.setitem(sys.modules, "tensorrt", module)
+    assert cli("export", checkpoint, "--trt", "--tile", "32x48").code == 1
+    for name in ("ckpt.onnx", "ckpt.fp16.onnx"):
+        assert read_model(tmp_path / name).opset == 17

@@ -290,3 +290,93 @@ def test_an_interrupted_export_leaves_nothing(upscaler, start, tmp_path, number,
     process.send_signal(number)
     assert process.wait(timeout=60) == code
     assert [path.name for path in tmp_path.iterdir()] == ["ckpt.pt"]
+
+
+def test_what_would_overflow_in_half_stays_fp32_in_the_file(upscaler, cli, tmp_path):
+    """A network whose inner values pass 65,504 and come back: a CPU shows nothing of it, so the audit has to."""
+    body = torch.load(upscaler, weights_only=True)
+    body["average"]["body.0.conv1.weight"] *= 1e6
+    body["average"]["body.0.conv2.weight"] /= 1e6
+    torch.save(body, upscaler)
+    assert cli("export", upscaler, "--precision", "fp16").code == 0
+    ranges = read_model(tmp_path / "ckpt.fp16.onnx").spec.ranges
+    assert ranges.largest > 65504
+    assert ranges.kept_fp32
+    graph = onnx.load(tmp_path / "ckpt.fp16.onnx").graph
+    constants = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    kept = [node for node in graph.node if node.name in ranges.kept_fp32 and node.op_type == "Conv"]
+    assert len(kept) >= 2
+    assert all(constants[node.input[1]] == onnx.TensorProto.FLOAT for node in kept)
+    assert onnx.TensorProto.FLOAT16 in constants.values()
+
+
+def test_the_gate_sees_the_pixels_of_the_plates(upscaler, cli, tmp_path, monkeypatch):
+    """A plate whose brightest window alone makes the network give Inf."""
+    body = torch.load(upscaler, weights_only=True)
+    body["average"]["conv_first.weight"] *= 1e30
+    body["average"]["body.0.conv1.weight"] *= 1e30
+    torch.save(body, upscaler)
+    oiio = pytest.importorskip("OpenImageIO")
+    for name, light in (("black", 0.0), ("bright", 8.0)):
+        target = oiio.ImageOutput.create("openexr")
+        assert target.open(str(tmp_path / f"{name}.exr"), oiio.ImageSpec(32, 32, 3, "half"))
+        assert target.write_image(np.full((32, 32, 3), light, np.float16))
+        assert target.close()
+    done = cli("export", upscaler, "--plates", tmp_path / "bright.exr")
+    assert done.code == 1
+    assert "NaN or Inf at bright.exr, middle" in done.line
+
+
+def test_the_evidence_is_network_file_and_difference(upscaler, cli, tmp_path):
+    assert cli("export", upscaler, "--precision", "fp16", "--min-psnr", "200").code == 1
+    oiio = pytest.importorskip("OpenImageIO")
+    pixels = oiio.ImageBuf(str(tmp_path / "ckpt.fp16.parity.png")).get_pixels(oiio.UINT8)
+    ours, theirs, difference = np.split(pixels, 3, axis=1)
+    assert np.abs(ours.astype(int) - theirs).max() <= 2
+    assert ours.std() > 10
+    assert difference.max() == 255
+
+
+@pytest.mark.parametrize("option", [("--torchscript",), ("--houdini", "24x32")])
+def test_a_failed_gate_of_a_host_file_has_its_picture_too(upscaler, cli, tmp_path, option):
+    done = cli("export", upscaler, *option, "--tolerance", "1e-9")
+    assert done.code == 1
+    assert re.search(r"see \S+\.parity\.png", done.line)
+    assert len(list(tmp_path.glob("*.parity.png"))) == 1
+
+
+def test_ones_own_onnx_stays_as_it_is_whatever_is_made_from_it(upscaler, cli, tmp_path):
+    assert cli("export", upscaler).code == 0
+    before = (tmp_path / "ckpt.onnx").read_bytes()
+    assert cli("export", tmp_path / "ckpt.onnx", "--overwrite").code == 0
+    assert (tmp_path / "ckpt.onnx").read_bytes() == before
+    assert cli("export", tmp_path / "ckpt.onnx", "--out", tmp_path / "copy.onnx").code == 0
+    assert read_model(tmp_path / "copy.onnx").spec.parity == read_model(tmp_path / "ckpt.onnx").spec.parity
+
+
+def test_two_files_of_one_name_are_refused(upscaler, cli, tmp_path):
+    done = cli("export", upscaler, "--precision", "fp32", "--precision", "fp16", "--out", tmp_path / "x.fp16.onnx")
+    assert done.code == 2
+    assert "is the name that the FP16 file gets" in done.line
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+@pytest.mark.parametrize("option", [("--torchscript",), ("--houdini", "24x32")])
+def test_files_for_hosts_need_the_checkpoint(upscaler, cli, tmp_path, option):
+    assert cli("export", upscaler).code == 0
+    done = cli("export", tmp_path / "ckpt.onnx", *option)
+    assert done.code == 2
+    assert "need the checkpoint" in done.line
+
+
+def test_rows_for_houdini_can_start_at_the_top(upscaler, cli, tmp_path):
+    body = torch.load(upscaler, weights_only=True)
+    body["average"]["conv_last.weight"] *= 300  # as it begins, the network is nearly its bilinear skip: no up or down
+    torch.save(body, upscaler)
+    for option, name in (((), "up"), (("--top-down",), "down")):
+        assert cli("export", upscaler, "--houdini", "24x32", "--out", tmp_path / f"{name}.onnx", *option).code == 0
+    x = np.random.RandomState(0).uniform(0, 1, (1, 3, 24, 32)).astype(np.float32)
+    up, down = (CpuSession((tmp_path / f"{name}.houdini.onnx").read_bytes()) for name in ("up", "down"))
+    turned = np.ascontiguousarray(x[:, :, ::-1])
+    np.testing.assert_allclose(up.run(turned)[0][:, :, ::-1], down.run(x)[0], atol=1e-5)
+    assert np.abs(up.run(x)[0] - down.run(x)[0]).max() > 1e-3
