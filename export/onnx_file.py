@@ -81,6 +81,11 @@ def _trace(network: nn.Module, example: Tensor, dynamic: Axes, spec: ModelSpec, 
                 external_data=False,
             )
     except Exception as error:  # its errors have no common base
+        inner: BaseException | None = error
+        while inner is not None:  # it makes errors of its own of a Ctrl-C, too
+            if isinstance(inner, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            inner = inner.__cause__ or inner.__context__
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{spec.name}: torch {torch.__version__} cannot trace it ({reason}); see --debug") from error
     assert program is not None

@@ -17,7 +17,8 @@ from vfxgan.export.onnxruntime_cpu import open_model
 from vfxgan.export.parity import Remembered, Run, check_parity, each_slot, run_torch
 from vfxgan.export.request import ExportRequest, Precision, check_sizes, graph_shape, refuse_new_graph
 from vfxgan.export.sources import Source, open_source
-from vfxgan.export.targets import Targets, is_same_model, may_replace, targets_of
+from vfxgan.export.targets import Targets, may_replace, same_model, settle, targets_of
+from vfxgan.gpu.identity import this_machine
 from vfxgan.gpu.library import series, tensorrt
 from vfxgan.progress import ProgressStyle, say
 from vfxgan.spec import SPEC_VERSION, ImageInput, ModelSpec, Parity
@@ -88,6 +89,10 @@ def export(request: ExportRequest, plan: Plan, progress: ProgressStyle) -> Itera
         ParityError: an artefact differs from the network. WriteError: disk or permissions.
         MissingExtraError, RuntimeFailure: no engine can be built here; raised after all other files were written.
     """
+    if request.engine is not None:
+        missing = this_machine().missing
+        if missing:
+            say(f"no engine can be built here, so only the ONNX files will be written: {missing}")
     work = _Work(request, plan)
     if plan.targets.fp32 is not None:
         yield work.fp32(plan.targets.fp32)
@@ -183,8 +188,9 @@ class _Work:
 
     def _written(self, model: onnx.ModelProto, spec: ModelSpec, target: Path, what: str) -> Artefact:
         if target.exists():
-            if is_same_model(target, model, spec):
-                return Artefact(target, what, spec.parity, kept=True)
+            there = same_model(target, model, spec)
+            if there is not None:
+                return Artefact(target, what, there.parity, kept=True)
             if not self.request.overwrite:
                 raise TargetError(f"{target} exists and is another model; give --overwrite, or another --out")
         write_onnx(with_spec(model, spec), target)
@@ -194,33 +200,37 @@ class _Work:
         from vfxgan.export.nuke_script import write_nuke_script
         from vfxgan.export.torchscript import write_torchscript
 
-        assert targets.torchscript is not None
-        assert targets.nuke is not None
-        parity = write_torchscript(
-            self.network,
-            self.spec,
-            targets.torchscript,
-            limits=self.request.gate.limits("fp32"),
-            evidence=_evidence(targets.torchscript),
-        )
-        yield Artefact(targets.torchscript, "TorchScript for Nuke", parity)
-        write_nuke_script(targets.nuke, self.spec, targets.torchscript)
-        yield Artefact(targets.nuke, "Nuke script", None)
+        module, script = targets.torchscript, targets.nuke
+        assert module is not None
+        assert script is not None
+        limits, evidence = self.request.gate.limits("fp32"), _evidence(module)
+
+        def write_module(path: Path) -> Parity:
+            return write_torchscript(self.network, self.spec, path, limits=limits, evidence=evidence)
+
+        def write_script(path: Path) -> None:
+            write_nuke_script(path, self.spec, path.with_name(module.name))
+
+        parity, kept = settle(module, write_module, self.request.overwrite)
+        yield Artefact(module, "TorchScript for Nuke", parity, kept)
+        _, kept = settle(script, write_script, self.request.overwrite)
+        yield Artefact(script, "Nuke script", None, kept)
 
     def houdini(self, target: Path) -> Artefact:
         from vfxgan.export.houdini import houdini_model
 
-        assert self.request.houdini is not None
-        model, parity = houdini_model(
-            self.network,
-            self.spec,
-            *self.request.houdini,
-            bottom_up=self.request.bottom_up,
-            limits=self.request.gate.limits("fp32"),
-            evidence=_evidence(target),
-        )
-        write_onnx(model, target)
-        return Artefact(target, "ONNX for Houdini", parity)
+        size, limits, evidence = self.request.houdini, self.request.gate.limits("fp32"), _evidence(target)
+        assert size is not None
+
+        def write(path: Path) -> Parity:
+            model, parity = houdini_model(
+                self.network, self.spec, *size, bottom_up=self.request.bottom_up, limits=limits, evidence=evidence
+            )
+            write_onnx(model, path)
+            return parity
+
+        parity, kept = settle(target, write, self.request.overwrite)
+        return Artefact(target, "ONNX for Houdini", parity, kept)
 
     def engine(self, progress: ProgressStyle) -> Artefact:
         """Built from the FP16 file as it lies on disk, and compared like all others."""

@@ -121,7 +121,7 @@ def _spec(imported: Imported, hints: Hints, path: Path, sha256: str) -> ModelSpe
             size=imported.size,
             scale=imported.scale,
             value_range=hints.value_range or imported.value_range,
-            encoding=Encoding(peak=hints.peak or 1.0, extended=bool(hints.extended)),
+            encoding=Encoding(peak=1.0 if hints.peak is None else hints.peak, extended=bool(hints.extended)),
             channels_out=imported.channels_out,  # type: ignore[arg-type]
             provenance=Provenance(source=imported.source, source_sha256=sha256),
         )
@@ -155,9 +155,12 @@ def _written(value: object) -> str:
 
 def _input(found: LatentInput | ImageInput, hints: Hints) -> LatentInput | ImageInput:
     if isinstance(found, ImageInput):
-        return ImageInput(channels=found.channels, size_multiple=hints.size_multiple or found.size_multiple)
+        return ImageInput(
+            channels=found.channels,
+            size_multiple=found.size_multiple if hints.size_multiple is None else hints.size_multiple,
+        )
     return LatentInput(
         size=found.size,
         distribution=hints.distribution or found.distribution,
-        interval=hints.interval or found.interval,
+        interval=found.interval if hints.interval is None else hints.interval,
     )

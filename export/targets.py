@@ -1,6 +1,7 @@
 """The files of an export: their names, and which of those that are there already may stay or go."""
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from vfxgan.errors import ModelError, TargetError, UsageError
 from vfxgan.export.request import ExportRequest
 from vfxgan.export.sources import Source
 from vfxgan.modelfile import read_model
-from vfxgan.spec import ModelSpec
+from vfxgan.spec import ModelSpec, Parity
+from vfxgan.torchscript_metadata import read_torchscript_spec
 
+SCRIPT = ".nk"
 TORCHSCRIPT = ".torchscript.pt"  # Nuke's file browser looks for .pt, and `.pt` alone is the checkpoint's
 
 
@@ -70,7 +73,7 @@ def targets_of(request: ExportRequest, source: Source) -> Targets:
         fp32,
         fp16,
         folder / f"{stem}{TORCHSCRIPT}" if request.torchscript else None,
-        folder / f"{stem}.nk" if request.torchscript else None,
+        folder / f"{stem}{SCRIPT}" if request.torchscript else None,
         folder / f"{stem}.houdini.onnx" if request.houdini else None,
         source_is_fp32=source.onnx is not None and fp32 is not None and _same_file(fp32, request.source),
     )
@@ -99,30 +102,55 @@ def may_replace(path: Path, spec: ModelSpec, overwrite: bool) -> None:
     """
     if overwrite or not path.exists():
         return
-    if path.suffix == ".onnx":
-        try:
-            there = read_model(path).spec
-        except ModelError:
-            there = None
-        if there is not None and _identity(there) == _identity(spec):
-            return  # compared byte by byte once the new one is there
-    raise TargetError(f"{path} exists; give --overwrite, or another --out")
+    there = None if path.suffix == SCRIPT else _spec_at(path)
+    if path.suffix != SCRIPT and (there is None or _identity(there) != _identity(spec)):
+        raise TargetError(f"{path} exists; give --overwrite, or another --out")
+    # what it holds is compared once the new one is there
 
 
-def is_same_model(path: Path, model: onnx.ModelProto, spec: ModelSpec) -> bool:
-    """The file holds this very graph and says the same of it, but for what was measured."""
+def _spec_at(path: Path) -> ModelSpec | None:
+    """What a file of ours says; None where it is none."""
+    try:
+        return read_torchscript_spec(path) if path.suffix == ".pt" else read_model(path, any_target=True).spec
+    except ModelError:
+        return None
+
+
+def same_model(path: Path, model: onnx.ModelProto, spec: ModelSpec) -> ModelSpec | None:
+    """The spec of a file that holds this very graph and says the same of it, but for what was measured; else None."""
     try:
         there = read_model(path)
         old = onnx.load_model_from_string(there.read())
     except (ModelError, ValueError):
-        return False
+        return None
     if _described(there.spec) != _described(spec):
-        return False
+        return None
     same = onnx.ModelProto()
     same.CopyFrom(model)
     for one in (old, same):
         del one.metadata_props[:]
-    return bool(old.SerializeToString(deterministic=True) == same.SerializeToString(deterministic=True))
+    alike = old.SerializeToString(deterministic=True) == same.SerializeToString(deterministic=True)
+    return there.spec if alike else None
+
+
+def settle(target: Path, make: Callable[[Path], Parity | None], overwrite: bool) -> tuple[Parity | None, bool]:
+    """Write a file, or find that the one which is there is the same.
+
+    Args:
+        make: writes it under the given path, whose name is the target's, and says how far it is from the network.
+    Returns:
+        What `make` says, and whether the file was kept.
+    Raises:
+        TargetError: another file of that name is there.
+    """
+    if overwrite or not target.exists():
+        return make(target), False
+    with tempfile.TemporaryDirectory(prefix=".vfxgan-", dir=target.parent) as folder:
+        trial = Path(folder) / target.name
+        parity = make(trial)
+        if trial.read_bytes() == target.read_bytes():
+            return parity, True
+    raise TargetError(f"{target} exists and is another file; give --overwrite, or another --out")
 
 
 def _described(spec: ModelSpec) -> ModelSpec:

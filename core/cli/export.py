@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from vfxgan.cli.export_options import build_options, plates_of, range_of, size_of
-from vfxgan.cli.export_report import print_artefact, print_engines, print_plan, tell
+from vfxgan.cli.export_report import facts_of, print_artefact, print_engines, print_plan, steps, tell
 from vfxgan.cli.shared import ProgressChoice, needs_extra
 
 GATE = "Parity gate"
@@ -132,20 +132,25 @@ def export(
     ] = None,
     norm: Annotated[NormChoice | None, typer.Option(help="Where keys fit both.", rich_help_panel=SOURCE)] = None,
     kind: Annotated[KindChoice | None, typer.Option(help="Of an ONNX file.", rich_help_panel=SOURCE)] = None,
-    scale: Annotated[int | None, typer.Option(help="Of an upscaler given as ONNX.", rich_help_panel=SOURCE)] = None,
+    scale: Annotated[
+        int | None, typer.Option(min=1, max=16, help="Of an upscaler given as ONNX.", rich_help_panel=SOURCE)
+    ] = None,
     value_range: Annotated[
         str | None,
         typer.Option("--range", help="-1..1 or 0..1: what the network takes and gives.", rich_help_panel=SOURCE),
     ] = None,
     peak: Annotated[
-        float | None, typer.Option(help="Scene-linear light at the range's top. Default: 1.", rich_help_panel=SOURCE)
+        float | None,
+        typer.Option(
+            min=1, max=65504, help="Scene-linear light at the range's top. Default: 1.", rich_help_panel=SOURCE
+        ),
     ] = None,
     extended: Annotated[
         bool | None, typer.Option(help="It takes values beyond its range whole.", rich_help_panel=SOURCE)
     ] = None,
     channels: Annotated[int | None, typer.Option(min=1, help="Of the input picture.", rich_help_panel=SOURCE)] = None,
     size_multiple: Annotated[
-        int | None, typer.Option(help="H and W must be multiples of this.", rich_help_panel=SOURCE)
+        int | None, typer.Option(min=1, max=4096, help="H and W must be multiples of this.", rich_help_panel=SOURCE)
     ] = None,
     distribution: Annotated[
         DistributionChoice | None, typer.Option(help="Of the latent.", rich_help_panel=SOURCE)
@@ -208,5 +213,8 @@ def export(
         print_plan(plan, request.engine)
         return
     tell(plan)
-    for artefact in write_all(request, plan, progress.value):
-        print_artefact(artefact)
+    with steps(progress.value, plan, request.engine is not None) as shown:
+        for artefact in write_all(request, plan, progress.value):
+            shown.advance(**facts_of(artefact))
+            if progress.value in ("bar", "none"):
+                print_artefact(artefact)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vfxgan.export.pipeline import Artefact, Plan
     from vfxgan.gpu.options import BuildOptions
+    from vfxgan.progress import Progress, ProgressStyle
 
 
 def tell(plan: "Plan") -> None:
@@ -36,6 +37,26 @@ def print_plan(plan: "Plan", engine: "BuildOptions | None") -> None:
         assert targets.fp16 is not None
         stem = targets.folder / targets.fp16.stem
         print(f"would build {stem}.<gpu>.<tensorrt>.<key>.plan, and its .json: {engine}")
+
+
+def steps(style: "ProgressStyle", plan: "Plan", engine: bool) -> "Progress":
+    """For programs: a line for each artefact. People get the lines of `print_artefact`."""
+    from vfxgan.progress import progress
+
+    total = len(list(plan.targets.files())) + plan.targets.source_is_fp32 + engine
+    return progress("none" if style == "bar" else style, "export", total)
+
+
+def facts_of(artefact: "Artefact") -> dict[str, Any]:
+    """One artefact as plain data."""
+    parity = artefact.parity
+    return {
+        "path": str(artefact.path),
+        "what": artefact.what,
+        "state": "kept" if artefact.kept else "written",
+        "bytes": artefact.path.stat().st_size,
+        "parity": parity.model_dump(mode="json") if parity else None,
+    }
 
 
 def print_artefact(artefact: "Artefact") -> None:

@@ -13,6 +13,9 @@ from vfxgan.export.onnx_file import name_nodes
 
 STANDARD = ("", "ai.onnx")
 LARGEST_TENSOR = 1 << 30  # entries
+CHANCE = frozenset(
+    {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
+)
 LATENT_AXES = 2
 IMAGE_AXES = 4
 FIRST_IR_OF_PLAIN_WEIGHTS = 4  # before it, weights had to be listed among the inputs
@@ -42,10 +45,21 @@ def parse(data: bytes) -> onnx.ModelProto:
     if narrow is not None:
         kind = NARROW[narrow.data_type]
         raise ModelError(f"holds weights in {kind} ({narrow.name!r}); give the float32 file, FP16 is made from that")
+    refuse_chance(model)
     refuse_absurd(model)
     for entry in [entry for entry in model.opset_import if entry.domain not in STANDARD]:
         model.opset_import.remove(entry)
     return model
+
+
+def refuse_chance(model: onnx.ModelProto) -> None:
+    """A frame depends on model, seed and options alone. Raises ModelError for a graph that draws numbers of its own."""
+    for node in _all_nodes(model.graph):
+        if node.op_type in CHANCE:
+            raise ModelError(
+                f"draws random numbers ({node.op_type} {node.name!r}), so no frame would come out twice; export it "
+                "without, or with its noise as part of the latent"
+            )
 
 
 def refuse_absurd(model: onnx.ModelProto) -> None:

@@ -16,13 +16,14 @@ from vfxgan.export.foreign.onnx_graph import (
     latent_from_vector,
     parse,
     refuse_absurd,
+    refuse_chance,
     sides,
     state_output,
     the_output,
 )
 from vfxgan.export.foreign.onnx_measured import Measured, measure_generator, measure_image
 from vfxgan.export.onnx_file import INPUT_NAMES, OUTPUT_NAME
-from vfxgan.modelfile import read_onnx
+from vfxgan.modelfile import TARGET_KEY, read_onnx
 from vfxgan.spec import METADATA_KEY, Encoding, ImageInput, LatentInput, ModelSpec, Provenance, describe, parse_spec
 
 MAX_NAME = 128
@@ -47,6 +48,9 @@ def open_onnx(path: Path, hints: Hints) -> OpenedOnnx:
         UsageError: facts that are missing, all of them in one message, or that running has shown to be wrong.
     """
     data, metadata = read_onnx(path)
+    target = metadata.properties.get(TARGET_KEY)
+    if target is not None:
+        raise ModelError(f"{path}: is made for {target}, with colour inside; give the checkpoint or the ONNX beside it")
     sha256 = hashlib.sha256(data).hexdigest()
     text = metadata.properties.get(METADATA_KEY)
     try:
@@ -74,6 +78,7 @@ def _parse_ours(data: bytes, spec: ModelSpec) -> onnx.ModelProto:
     wanted = [(INPUT_NAMES[spec.input.kind], entering), (OUTPUT_NAME, spec.channels_out)]
     if [(name, axes[1] if len(axes) > 1 else None) for name, axes in ends] != wanted:
         raise ModelError(f"its graph goes from {ends[:1]} to {ends[1:]}, its spec says {wanted}; export it again")
+    refuse_chance(model)
     refuse_absurd(model)
     return model
 
@@ -132,7 +137,9 @@ def _spec(facts: Facts, measured: Measured, hints: Hints, path: Path) -> ModelSp
     entry: LatentInput | ImageInput
     if facts.latent is not None:
         entry = LatentInput(
-            size=facts.latent, distribution=hints.distribution or "normal", interval=hints.interval or 1.0
+            size=facts.latent,
+            distribution=hints.distribution or "normal",
+            interval=1.0 if hints.interval is None else hints.interval,
         )
     else:
         assert facts.channels is not None
@@ -145,7 +152,7 @@ def _spec(facts: Facts, measured: Measured, hints: Hints, path: Path) -> ModelSp
         size=measured.size,
         scale=measured.scale,
         value_range=hints.value_range,
-        encoding=Encoding(peak=hints.peak or 1.0, extended=bool(hints.extended)),
+        encoding=Encoding(peak=1.0 if hints.peak is None else hints.peak, extended=bool(hints.extended)),
         channels_out=measured.channels_out,  # type: ignore[arg-type]
     )
 

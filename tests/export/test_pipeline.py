@@ -1,5 +1,6 @@
 """`vfxgan export` as a whole: which files, which of them stay, what the gate lets through, what a dry run says."""
 
+import json
 import os
 import re
 import signal
@@ -380,3 +381,54 @@ def test_rows_for_houdini_can_start_at_the_top(upscaler, cli, tmp_path):
     turned = np.ascontiguousarray(x[:, :, ::-1])
     np.testing.assert_allclose(up.run(turned)[0][:, :, ::-1], down.run(x)[0], atol=1e-5)
     assert np.abs(up.run(x)[0] - down.run(x)[0]).max() > 1e-3
+
+
+def test_the_same_files_for_hosts_are_kept_and_others_stay(upscaler, cli, tmp_path):
+    command = ("export", upscaler, "--torchscript", "--houdini", "24x32")
+    assert cli(*command).code == 0
+    again = cli(*command)
+    assert again.code == 0, again.err
+    assert again.out.count("kept, it is the same") == 4
+    (tmp_path / "ckpt.nk").write_text("# mine")
+    done = cli(*command)
+    assert done.code == 2
+    assert "ckpt.nk exists and is another file" in done.line
+    assert (tmp_path / "ckpt.nk").read_text() == "# mine"
+
+
+def test_what_is_printed_of_a_kept_file_is_what_it_holds(upscaler, cli):
+    assert cli("export", upscaler, "--tolerance", "0.5").code == 0
+    assert "(allowed 0.5)" in cli("export", upscaler).out
+
+
+def test_programs_get_a_line_for_each_file(upscaler, cli, tmp_path):
+    done = cli("export", upscaler, "--precision", "fp32", "--precision", "fp16", "--progress", "json")
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert [line["event"] for line in lines] == ["started", "progress", "progress", "finished"]
+    assert [line["path"] for line in lines[1:3]] == [str(tmp_path / name) for name in ("ckpt.onnx", "ckpt.fp16.onnx")]
+    assert lines[2]["parity"]["allowed_psnr_db"] == 55
+
+
+def test_a_file_for_houdini_is_no_source(upscaler, cli, tmp_path):
+    assert cli("export", upscaler, "--houdini", "24x32").code == 0
+    done = cli("export", tmp_path / "ckpt.houdini.onnx", "--out", tmp_path / "z.onnx")
+    assert done.code == 1
+    assert "is made for houdini, with colour inside" in done.line
+    assert not (tmp_path / "z.onnx").exists()
+
+
+def test_a_graph_that_draws_random_numbers_is_refused(upscaler, cli, tmp_path):
+    assert cli("export", upscaler).code == 0
+    model = onnx.load(tmp_path / "ckpt.onnx")
+    last = model.graph.node[-1]
+    last.output[0] = "clean"
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node("RandomNormalLike", ["clean"], ["noise"], "grain"),
+            onnx.helper.make_node("Add", ["clean", "noise"], ["picture"], "sum"),
+        ]
+    )
+    onnx.save(model, tmp_path / "grainy.onnx")
+    done = cli("export", tmp_path / "grainy.onnx", "--out", tmp_path / "z.onnx")
+    assert done.code == 1
+    assert "draws random numbers (RandomNormalLike 'grain')" in done.line
