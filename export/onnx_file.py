@@ -17,6 +17,7 @@ from torch.export import Dim
 from vfxgan.errors import ModelError
 from vfxgan.export.graph import check_graph
 from vfxgan.export.pieces import pieces
+from vfxgan.interrupts import raise_if_interrupt
 from vfxgan.spec import METADATA_KEY, ImageInput, LatentInput, ModelSpec
 from vfxgan.whole_files import write_whole
 
@@ -81,11 +82,7 @@ def _trace(network: nn.Module, example: Tensor, dynamic: Axes, spec: ModelSpec, 
                 external_data=False,
             )
     except Exception as error:  # its errors have no common base
-        inner: BaseException | None = error
-        while inner is not None:  # it makes errors of its own of a Ctrl-C, too
-            if isinstance(inner, KeyboardInterrupt):
-                raise KeyboardInterrupt from error
-            inner = inner.__cause__ or inner.__context__
+        raise_if_interrupt(error)
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{spec.name}: torch {torch.__version__} cannot trace it ({reason}); see --debug") from error
     assert program is not None

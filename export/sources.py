@@ -9,11 +9,12 @@ from onnx import ModelProto
 from pydantic import ValidationError
 from torch import nn
 
+from vfxgan.digests import file_sha256
 from vfxgan.errors import ModelError, UsageError, VfxganError
 from vfxgan.export.foreign.architecture import Imported, without_memory
 from vfxgan.export.foreign.hints import Hints as Hints
 from vfxgan.export.foreign.onnx_input import open_onnx
-from vfxgan.export.foreign.reading import as_float32, read_body, refuse_untrue, sha256_of
+from vfxgan.export.foreign.reading import as_float32, read_body, refuse_untrue
 from vfxgan.export.foreign.registry import recognise
 from vfxgan.export.foreign.wrappers import unwrap
 from vfxgan.spec import Encoding, ImageInput, LatentInput, ModelSpec, Provenance, describe
@@ -65,7 +66,7 @@ def open_source(path: Path, hints: Hints) -> Source:
         refuse_untrue(tensors, path.stat().st_size)
         weights, conversion = as_float32(tensors)
         imported = recognise(weights, hints)
-        sha256 = sha256_of(path)
+        sha256 = file_sha256(path)
         spec = _spec(imported, hints, path, sha256)
     notes = (f"recognised: {imported.source}", *unwrapping, *conversion, *imported.notes)
     return Source(path, sha256, spec, network=imported.network, notes=notes)
@@ -88,7 +89,7 @@ def _ours(checkpoint: Checkpoint, path: Path, hints: Hints) -> Source:
         _refuse_misfit(spec, checkpoint)
     network = build_generator(spec)
     network.load_state_dict(checkpoint.average)
-    return Source(path, sha256_of(path), spec, network=network.requires_grad_(False).eval())
+    return Source(path, file_sha256(path), spec, network=network.requires_grad_(False).eval())
 
 
 def _refuse_misfit(spec: ModelSpec, checkpoint: Checkpoint) -> None:

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from vfxgan.digests import file_sha256
 from vfxgan.gpu.check import check_engines
-from vfxgan.gpu.engine_files import SUFFIX, engines_beside, file_sha256
+from vfxgan.gpu.engine_files import SUFFIX, engines_beside
 from vfxgan.modelfile import read_model
 from vfxgan.onnx_metadata import Border
 from vfxgan.torchscript_metadata import read_torchscript_spec

@@ -1,14 +1,14 @@
 """Many frames over the cores. Each worker makes whole frames, so memory holds one a worker, however many there are."""
 
-import contextlib
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vfxgan.errors import Interrupted, VfxganError, WriteError
+from vfxgan.interrupts import in_main_thread, sigterm_interrupts
 from vfxgan.progress import Progress
 from vfxgan.render.plan import Frame
 
@@ -136,7 +136,7 @@ def make_frames(frames: Sequence[Frame], work: Work, *, threads: int, batch: int
     """
     crew = _Crew(frames, work, batch)
     workers = [threading.Thread(target=crew.run, name=f"frames-{n}") for n in range(min(threads, len(frames)))]
-    with _terminate_like_ctrl_c():
+    with sigterm_interrupts():
         try:
             for worker in workers:
                 worker.start()
@@ -169,7 +169,7 @@ def _show(crew: _Crew, workers: int, progress: Progress) -> None:
 def _wind_down(crew: _Crew, workers: Sequence[threading.Thread]) -> None:
     """Let the frames in flight finish; a second Ctrl-C does not cut them."""
     crew.stop.set()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if _in_main_thread() else None
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread() else None
     for worker in workers:
         if worker.ident is not None:
             worker.join()
@@ -184,24 +184,3 @@ def _raise_fatal(crew: _Crew, total: int) -> None:
         ) from crew.fatal
     if crew.fatal is not None:
         raise crew.fatal
-
-
-@contextlib.contextmanager
-def _terminate_like_ctrl_c() -> Iterator[None]:
-    """A farm's cancel is a SIGTERM; it stops a render as Ctrl-C does."""
-    if not _in_main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vfxgan.digests import file_sha256
 from vfxgan.errors import ModelError
 from vfxgan.progress import say
 from vfxgan.trainer.networks.checkpoint import load_tensors
@@ -73,7 +74,7 @@ def _cached(url: str) -> Path:
     name = url.rsplit("/", 1)[-1]
     target, wanted = cache_folder() / name, Path(name).stem.rsplit("-", 1)[-1]
     if target.is_file():
-        found = _sha256(target)
+        found = file_sha256(target)
         if not found.startswith(wanted):
             raise ModelError(f"{target}: damaged, its SHA-256 is {found[:8]}…, not {wanted}…; delete it, or {REMEDY}")
         return target
@@ -105,12 +106,4 @@ def _copied(source: BinaryIO, file: BinaryIO) -> str:
             raise ValueError(f"more than {MAX_MIB} MiB")
         digest.update(chunk)
         file.write(chunk)
-    return digest.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
     return digest.hexdigest()

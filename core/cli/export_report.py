@@ -61,7 +61,9 @@ def facts_of(artefact: "Artefact") -> dict[str, Any]:
 
 def print_artefact(artefact: "Artefact") -> None:
     state = "kept, it is the same" if artefact.kept else "written"
-    print(f"{artefact.path}: {artefact.what}, {artefact.path.stat().st_size / 2**20:.1f} MiB, {state}")
+    size = artefact.path.stat().st_size
+    shown = f"{size / 2**20:.1f} MiB" if size >= 1 << 20 else f"{size / 1024:.1f} KiB"
+    print(f"{artefact.path}: {artefact.what}, {shown}, {state}")
     parity = artefact.parity
     if parity is not None:
         allowed = "" if parity.allowed_max_abs_error is None else f" (allowed {parity.allowed_max_abs_error:.3g})"

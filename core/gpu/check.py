@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vfxgan.digests import file_sha256
 from vfxgan.errors import ModelError
-from vfxgan.gpu.engine_files import SUFFIX, check_engine_file, engines_beside, file_sha256, read_sidecar
+from vfxgan.gpu.engine_files import SUFFIX, check_engine_file, engines_beside, read_sidecar
 from vfxgan.gpu.identity import Machine, Sidecar, misfits, this_machine
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from vfxgan.digests import file_sha256
 from vfxgan.errors import ModelError
 from vfxgan.gpu.identity import EngineKey, Sidecar
 from vfxgan.spec import describe
@@ -16,7 +17,6 @@ from vfxgan.whole_files import write_whole
 
 SUFFIX = ".plan"
 MAX_SIDECAR_BYTES = 1 << 20
-CHUNK = 1 << 22
 
 
 def sidecar_path(engine: Path) -> Path:
@@ -89,15 +89,6 @@ def check_engine_file(engine: Path, sidecar: Sidecar) -> None:
         _same_hash(engine, file_sha256(engine), sidecar)
     except OSError as error:
         raise ModelError(f"{engine}: cannot be read ({error.strerror or error})") from error
-
-
-def file_sha256(path: Path) -> str:
-    """Of a file's bytes, read in pieces. Raises OSError."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def _same_hash(engine: Path, found: str, sidecar: Sidecar) -> None:

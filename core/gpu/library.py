@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vfxgan.errors import MissingExtraError, RuntimeFailure, install
+from vfxgan.interrupts import raise_if_interrupt
 
 EXTRA = "trt"
 OLDEST = (8, 6)
@@ -78,11 +79,7 @@ def _importing(package: str, distribution: str) -> Iterator[None]:
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] == package:
             raise MissingExtraError(distribution, EXTRA, "a TensorRT engine") from error
-        inner: BaseException | None = error
-        while inner is not None:
-            if isinstance(inner, KeyboardInterrupt):
-                raise KeyboardInterrupt from error
-            inner = inner.__cause__ or inner.__context__
+        raise_if_interrupt(error)
         reason = " ".join(str(error).split())[:200]
         raise RuntimeFailure(
             f"{distribution} is installed, but the libraries behind it are not ({reason}): {install(EXTRA)}"

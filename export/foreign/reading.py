@@ -1,6 +1,5 @@
 """Reading foreign weights: no code is run, and nothing is believed about a tensor before it was measured."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +41,6 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
     except (SafetensorError, OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
         reason = " ".join(str(error).split())[:160]
         raise ModelError(f"{path}: not a safetensors file, or cut short ({reason}); get the file again") from error
-
-
-def sha256_of(path: Path) -> str:
-    """Of the file's bytes, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def refuse_untrue(tensors: dict[str, Any], held_bytes: int) -> None:

@@ -5,14 +5,14 @@ take a Ctrl-C. TensorRT calls the monitor from threads of its own choice, so tha
 """
 
 import contextlib
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vfxgan.errors import Interrupted
+from vfxgan.interrupts import sigterm_interrupts
 from vfxgan.progress import Progress, ProgressStyle, progress, say
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ def run_build(build: Callable[[], T], phases: Phases | None, style: ProgressStyl
 
     thread = threading.Thread(target=work, name="tensorrt build", daemon=True)
     total = 100 if phases else 1
-    with _sigterm_interrupts(), progress(style, LABEL, total, every_s=1.0) as bar:
+    with sigterm_interrupts(), progress(style, LABEL, total, every_s=1.0) as bar:
         display = _Display(bar, phases, time.monotonic())
         try:
             thread.start()
@@ -167,20 +167,3 @@ def _stop(ended: threading.Event, phases: Phases | None) -> None:
     say("stopping at TensorRT's next step; Ctrl-C again does not wait for it")
     with contextlib.suppress(KeyboardInterrupt):
         ended.wait()
-
-
-@contextlib.contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """A farm's cancel is a SIGTERM; it stops a build as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

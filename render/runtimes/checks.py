@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from vfxgan.errors import MissingExtraError, RuntimeFailure
+from vfxgan.interrupts import raise_if_interrupt
 from vfxgan.modelfile import ModelFile
 from vfxgan.render.runtimes.protocol import Array
 from vfxgan.spec import ImageInput, LatentInput
@@ -28,11 +29,7 @@ def importing(package: str, extra: str = "cpu") -> Iterator[None]:
     except ImportError as error:
         if isinstance(error, ModuleNotFoundError) and error.name == package:
             raise MissingExtraError(package, extra, f"the runtime {package!r}") from error
-        inner: BaseException | None = error
-        while inner is not None:
-            if isinstance(inner, KeyboardInterrupt):
-                raise KeyboardInterrupt from error
-            inner = inner.__cause__ or inner.__context__
+        raise_if_interrupt(error)
         reason = " ".join(str(error).split())[:300]
         raise RuntimeFailure(f"{package} is installed but cannot be loaded ({reason}); install it again") from error
 

@@ -1,0 +1,37 @@
+"""Ctrl-C and a farm's SIGTERM, which libraries and threads tend to lose."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+
+
+def in_main_thread() -> bool:
+    """Only the main thread may set what a signal does."""
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextlib.contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """A farm's cancel is a SIGTERM; inside, it raises KeyboardInterrupt as Ctrl-C does. Nothing in other threads."""
+    if not in_main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def raise_if_interrupt(error: BaseException) -> None:
+    """Raise KeyboardInterrupt if a library made this error of one: many do while they are imported."""
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, KeyboardInterrupt):
+            raise KeyboardInterrupt from error
+        inner = inner.__cause__ or inner.__context__
