@@ -93,7 +93,7 @@ clean:
 
 .venv/with-all: pyproject.toml constraints.txt | .venv/made
 	@echo 'installing everything, torch among it (minutes)'
-	$(INSTALL) --editable '.[cpu,train,dev]'
+	$(INSTALL) --editable '.[cpu,train,review,temporal,dev]'
 	@touch $@ .venv/with-render
 	@rm -f .venv/is-strict
 

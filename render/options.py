@@ -11,6 +11,8 @@ from vfxgan.spec import ImageInput, LatentInput, ModelSpec
 BitDepth = Literal["half", "float", "8", "16"]
 FileFormat = Literal["exr", "png"]
 BadPixels = Literal["error", "zero", "clamp"]
+NetworkEncoding = Literal["linear", "srgb", "acescct"]
+TileMode = Literal["measured", "exact", "anyway"]
 
 AS_PLATE: Literal["plate"] = "plate"  # of bit depth and colour space: whatever the plate has
 DEPTHS: dict[FileFormat, tuple[BitDepth, ...]] = {"exr": ("half", "float"), "png": ("16", "8")}
@@ -18,6 +20,11 @@ SRGB_NAMES = ("srgb", "srgb_rec709_scene", "srgb_texture")
 REC709_NAMES = ("lin_rec709", "lin_rec709_scene", "linear rec.709 (srgb)", "lin_srgb")
 REC709 = "lin_rec709"
 DEFAULT_COMPRESSION = "zips"
+# Of plates alone: options, recipe entries and `OutputRequest` have one name for each.
+PLATE_FIELDS = (
+    "in_colorspace", "bad_pixels", "encoding", "layer", "part", "view", "keep_channels", "mix", "regrain", "tile",
+    "tile_mode", "temporal",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,17 @@ class OutputRequest:
     z_interval: float | None = None
     in_colorspace: str | None = None
     bad_pixels: str | None = None
+    encoding: str | None = None
+    layer: str | None = None
+    part: str | None = None
+    view: str | None = None
+    keep_channels: str | None = None
+    mix: float | None = None
+    regrain: float | None = None
+    tile: int | None = None
+    tile_mode: str | None = None
+    temporal: int | None = None
+    upscale: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +63,15 @@ class OutputOptions:
         z_interval: of seeds, None for plates.
         in_colorspace: that plates are in; None: what they say themselves.
         bad_pixels: what becomes of a plate's NaN and Inf, None for seeds.
+        encoding: of the network's signal, over the model's own; None: the model's.
+        layer, part, view: which pictures of a plate are processed; None: its main one, in all views.
+        keep_channels: "all" carries the other channels and parts; None: they stay behind.
+        mix: share of the network's picture, the rest is the plate enlarged by Lanczos; None is 1.
+        regrain: share of the plate's grain that is put back; None is 0.
+        tile: side in px of the square that the network sees at a time, overlap included; 0: the whole plate.
+        tile_mode: "measured" (the overlap in the spec), "exact" (the full receptive field) or "anyway".
+        temporal: frames on each side that a frame is stabilised with; None is 0.
+        upscale: SHA-256 of the upscaler that a generator's pictures go through, None for none.
     """
 
     format: FileFormat
@@ -55,6 +82,17 @@ class OutputOptions:
     z_interval: float | None
     in_colorspace: str | None = None
     bad_pixels: BadPixels | None = None
+    encoding: NetworkEncoding | None = None
+    layer: str | None = None
+    part: str | None = None
+    view: str | None = None
+    keep_channels: Literal["all"] | None = None
+    mix: float | None = None
+    regrain: float | None = None
+    tile: int | None = None
+    tile_mode: TileMode | None = None
+    temporal: int | None = None
+    upscale: str | None = None
 
     def for_recipe(self, config_id: str | None) -> dict[str, Plain]:
         """The recipe's `options`; `config_id` names the OCIO config where one was used."""
@@ -65,10 +103,10 @@ class OutputOptions:
         }
         where_given = {
             "z_interval": self.z_interval,
-            "in_colorspace": self.in_colorspace,
-            "bad_pixels": self.bad_pixels,
             "compression": self.compression,
             "ocio": config_id,
+            **{name: getattr(self, name) for name in PLATE_FIELDS},
+            "upscale": self.upscale,
         }
         return options | {name: value for name, value in where_given.items() if value not in (None, "")}
 
@@ -86,9 +124,12 @@ def resolve_output(request: OutputRequest, extension: str, spec: ModelSpec) -> O
     problems += _compression_problems(request, file_format)
     if request.z_interval is not None and not 0 < request.z_interval <= 100:
         problems.append(f"--z-interval {request.z_interval:g} is outside 0 … 100 (0 excluded)")
-    for option, value in (("--in-colorspace", request.in_colorspace), ("--bad-pixels", request.bad_pixels)):
-        if value is not None:
-            problems.append(f"{option} {value!r} is for plates (--in), not for seeds")
+    given = {name: getattr(request, name) for name in PLATE_FIELDS}
+    problems += [
+        f"{option_of(name, value)} is for plates (--in), not for seeds"
+        for name, value in given.items()
+        if value is not None
+    ]
     if not isinstance(spec.input, LatentInput):
         problems.append(
             f"model {spec.name!r} makes pictures of pictures ({spec.kind}): --seeds is for generators, "
@@ -120,8 +161,11 @@ def resolve_plate_output(request: OutputRequest, extension: str, spec: ModelSpec
         problems.append(f"--out: plates are rendered to EXR so far, not to {extension}; write .exr")
     if request.z_interval is not None:
         problems.append(f"--z-interval {request.z_interval:g} is for seeds, not for plates (--in)")
-    if request.bad_pixels is not None and request.bad_pixels not in get_args(BadPixels):
-        problems.append(f"--bad-pixels {request.bad_pixels!r} is unknown; use {', '.join(get_args(BadPixels))}")
+    for name, known in (("bad_pixels", BadPixels), ("encoding", NetworkEncoding)):
+        value = getattr(request, name)
+        if value is not None and value not in get_args(known):
+            problems.append(f"{option_of(name, value)} is unknown; use {', '.join(get_args(known))}")
+    problems += _range_problems(request)
     if not isinstance(spec.input, ImageInput):
         problems.append(f"model {spec.name!r} makes pictures of seeds ({spec.kind}); give --seeds, not --in")
     elif spec.input.channels not in (1, 3, 4):
@@ -137,7 +181,43 @@ def resolve_plate_output(request: OutputRequest, extension: str, spec: ModelSpec
         z_interval=None,
         in_colorspace=_canonical(request.in_colorspace, "") or None,
         bad_pixels=cast(BadPixels, request.bad_pixels or "error"),
+        encoding=cast(NetworkEncoding | None, request.encoding),
+        layer=request.layer,
+        part=request.part,
+        view=request.view,
+        keep_channels=cast(Literal["all"] | None, request.keep_channels),
+        mix=None if request.mix == 1 else request.mix,
+        regrain=request.regrain or None,
+        tile=request.tile,
+        tile_mode=cast(TileMode | None, request.tile_mode),
+        temporal=request.temporal or None,
     )
+
+
+def option_of(name: str, value: object) -> str:
+    """An option as the user wrote it, for messages: `--in-colorspace 'ACEScg'`, `--mix 0.5`, `--keep-channels`."""
+    if name == "tile_mode":
+        return f"--tile-{value}"
+    flag = f"--{name.replace('_', '-')}"
+    return flag if name == "keep_channels" else f"{flag} {value!r}"
+
+
+# What each number may be, and what it counts.
+_RANGES: dict[str, tuple[float, float, str]] = {
+    "mix": (0, 1, "of the network's picture"),
+    "regrain": (0, 4, "of the plate's grain"),
+    "tile": (0, 16384, "px"),
+    "temporal": (0, 8, "frames on each side"),
+}
+
+
+def _range_problems(request: OutputRequest) -> list[str]:
+    problems = []
+    for name, (low, high, unit) in _RANGES.items():
+        value = getattr(request, name)
+        if value is not None and not low <= value <= high:
+            problems.append(f"{option_of(name, value)} is outside {low:g} … {high:g} {unit}")
+    return problems
 
 
 def _canonical(name: str | None, default: str) -> str:

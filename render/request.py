@@ -26,6 +26,8 @@ class RenderRequest:
     seeds: str | None = None
     plates: str | None = None
     frames: str | None = None
+    skip_missing: bool = False
+    handles: int = 0
     model: str | None = None
     like: str | None = None
     runtime: str | None = None

@@ -1,10 +1,10 @@
 """`vfxgan render`: seeds or plates to frames."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vfxgan.cli import render_options as options
 from vfxgan.cli.shared import ProgressChoice
 
 if TYPE_CHECKING:
@@ -14,65 +14,41 @@ if TYPE_CHECKING:
 
 
 def render(
-    out: Annotated[str, typer.Option("--out", help="Frames to write, quoted: 'shot010/####.exr' or .png.")],
-    model: Annotated[str | None, typer.Argument(help="Model file, or the name of a packaged model.")] = None,
-    model_option: Annotated[
-        str | None,
-        typer.Option("--model", help="The same as MODEL. Default: $VFXGAN_MODEL, vfxgan.toml, the packaged one."),
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", help="0-499, 1-100x2,205, or @picks.txt (a file, in its order).")
-    ] = None,
-    plates: Annotated[
-        str | None, typer.Option("--in", help="Plates to upscale or translate, quoted: 'plate/####.exr'.")
-    ] = None,
-    frames: Annotated[
-        str | None, typer.Option("--frames", help="With --in: 1001-1100, 1001-1100x2. Default: those on disk.")
-    ] = None,
-    like: Annotated[
-        str | None, typer.Option("--like", help="Take model, seed and options from this frame's recipe.")
-    ] = None,
-    start_frame: Annotated[
-        int | None,
-        typer.Option("--start-frame", help="The i-th seed goes to frame N+i. Default: seed s goes to frame s."),
-    ] = None,
-    bit_depth: Annotated[
-        str | None,
-        typer.Option(help="EXR: half (default; plates: as the plate) or float. PNG: 16 (default) or 8."),
-    ] = None,
-    compression: Annotated[str | None, typer.Option(help="EXR: zips (default), zip:4, piz, dwaa:45, …")] = None,
-    colorspace: Annotated[
-        str | None,
-        typer.Option(help="EXR: lin_rec709 (default; plates: as the plate), ACEScg, any OCIO space. PNG is sRGB."),
-    ] = None,
-    in_colorspace: Annotated[
-        str | None, typer.Option(help="That plates are in. Default: what they say, else lin_rec709.")
-    ] = None,
-    bad_pixels: Annotated[
-        str | None, typer.Option(help="NaN and Inf in plates: error (default), zero or clamp.")
-    ] = None,
-    ocio: Annotated[
-        str | None, typer.Option(help="OCIO config. Default: $OCIO, else the built-in studio config.")
-    ] = None,
-    z_interval: Annotated[
-        float | None,
-        typer.Option(help="Latents in [-a, a], not the model's a; smaller: calmer, less variety."),
-    ] = None,
-    runtime: Annotated[
-        str | None, typer.Option(help="onnxruntime (default) or openvino; on GPUs onnxruntime-cuda or tensorrt.")
-    ] = None,
-    engine: Annotated[
-        Path | None, typer.Option(help="With --runtime tensorrt. Default: the engine beside the model that fits.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="Frames at a time. Default: the cores at hand.")] = None,
-    batch: Annotated[int, typer.Option(help="Seeds handed to a thread at a time; changes no pixel.")] = 1,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace frames of other recipes; frames that are done stay.")
-    ] = False,
-    mix_runtimes: Annotated[
-        bool, typer.Option("--mix-runtimes", help="Keep frames that another runtime or machine made.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and stop.")] = False,
+    out: options.Out,
+    model: options.Model = None,
+    model_option: options.ModelOption = None,
+    seeds: options.Seeds = None,
+    plates: options.Plates = None,
+    frames: options.Frames = None,
+    skip_missing: options.SkipMissing = False,
+    handles: options.Handles = 0,
+    like: options.Like = None,
+    start_frame: options.StartFrame = None,
+    bit_depth: options.BitDepth = None,
+    compression: options.Compression = None,
+    colorspace: options.Colorspace = None,
+    in_colorspace: options.InColorspace = None,
+    encoding: options.Encoding = None,
+    bad_pixels: options.BadPixels = None,
+    ocio: options.Ocio = None,
+    z_interval: options.ZInterval = None,
+    layer: options.Layer = None,
+    part: options.Part = None,
+    view: options.View = None,
+    keep_channels: options.KeepChannels = False,
+    mix: options.Mix = None,
+    regrain: options.Regrain = None,
+    temporal: options.Temporal = None,
+    tile: options.Tile = None,
+    tile_exact: options.TileExact = False,
+    tile_anyway: options.TileAnyway = False,
+    runtime: options.Runtime = None,
+    engine: options.Engine = None,
+    threads: options.Threads = None,
+    batch: options.Batch = 1,
+    overwrite: options.Overwrite = False,
+    mix_runtimes: options.MixRuntimes = False,
+    dry_run: options.DryRun = False,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
 ) -> None:
     """Render seeds or plates to scene-linear EXR (seeds: or sRGB PNG): the same bytes every time, on any threads.
@@ -86,12 +62,35 @@ def render(
 
     if model is not None and model_option is not None and model != model_option:
         raise UsageError(f"MODEL {model!r} and --model {model_option!r} are two models; give one")
+    if tile_exact and tile_anyway:
+        raise UsageError("--tile-exact and --tile-anyway exclude each other; give one")
+    output = OutputRequest(
+        bit_depth=bit_depth,
+        compression=compression,
+        colorspace=colorspace,
+        ocio=ocio,
+        z_interval=z_interval,
+        in_colorspace=in_colorspace,
+        bad_pixels=bad_pixels,
+        encoding=encoding,
+        layer=layer,
+        part=part,
+        view=view,
+        keep_channels="all" if keep_channels else None,
+        mix=mix,
+        regrain=regrain,
+        tile=tile,
+        tile_mode="exact" if tile_exact else "anyway" if tile_anyway else None,
+        temporal=temporal,
+    )
     job = resolve(
         RenderRequest(
             out=out,
             seeds=seeds,
             plates=plates,
             frames=frames,
+            skip_missing=skip_missing,
+            handles=handles,
             model=model_option if model is None else model,
             like=like,
             runtime=runtime,
@@ -99,7 +98,7 @@ def render(
             start_frame=start_frame,
             threads=threads,
             batch=batch,
-            output=OutputRequest(bit_depth, compression, colorspace, ocio, z_interval, in_colorspace, bad_pixels),
+            output=output,
             consent=Consent(overwrite, mix_runtimes),
         )
     )
