@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfxgan.errors import ImageError, UsageError
-from vfxgan.images import MAX_IMAGE_MIB, Layout, choose_colour, read_channels, read_layout
+from vfxgan.images import MAX_IMAGE_MIB, Layout, Pixels, choose_colour, read_channels, read_layout
 from vfxgan.render.half import LARGEST_HALF
 from vfxgan.render.options import AS_PLATE, REC709, BadPixels, OutputOptions
 from vfxgan.render.spaces import CHROMATICITIES, Conversion, conversion_of
@@ -52,12 +52,12 @@ class Plate:
     """A plate's pixels.
 
     Attributes:
-        pixels: [C, H, W] float32, finite, as stored; C is 1 (grey), 2 (grey, alpha), 3 or 4.
+        pixels: [H, W, C] as stored, finite; C is 1 (grey), 2 (grey, alpha), 3 or 4.
         repaired: pixels that held NaN or Inf.
     """
 
     layout: Layout
-    pixels: Array
+    pixels: Pixels
     repaired: int
 
     @property
@@ -91,12 +91,11 @@ def read_plate(path: Path, bad_pixels: BadPixels) -> Plate:
         ImageError: as `plate_layout`, cut short, or NaN or Inf in it and `bad_pixels` is "error".
     """
     plate_layout(path)  # before memory is taken for its pixels
-    layout, stored = read_channels(path, choose_colour)
-    pixels = np.ascontiguousarray(np.moveaxis(stored, -1, 0), np.float32)
+    layout, pixels = read_channels(path, choose_colour)
     finite = np.isfinite(pixels)
     if finite.all():
         return Plate(layout, pixels, 0)
-    bad = ~finite.all(axis=0)
+    bad = ~finite.all(axis=-1)
     count = int(bad.sum())
     if bad_pixels == "error":
         y, x = np.argwhere(bad)[0]
