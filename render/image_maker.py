@@ -15,7 +15,7 @@ from vfxgan.render.options import BitDepth, OutputOptions
 from vfxgan.render.plate_file import Spaces
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.runtimes import Runtime
-from vfxgan.render.translate import LUMINANCE, has_residual, network_to_light, plate_to_network
+from vfxgan.render.translate import LUMINANCE, enlarge, has_residual, network_to_light, plate_to_network
 from vfxgan.spec import ImageInput
 
 Array = NDArray[np.float32]
@@ -65,15 +65,16 @@ class ImageMaker:
             ImageError, RuntimeFailure: as `draw`.
         """
         colour, _, _ = self._network_colour(image, spaces)
-        x, _ = plate_to_network(colour, self.model.spec)
+        x, _ = plate_to_network(colour, self.model.spec, self.output.encoding)
         return self._through(x)[0]
 
     def finish(self, raw: Array, image: PlateImage, spaces: Spaces, depth: BitDepth, number: int) -> Drawn:
         """From the network's raw picture to the stored one; arguments and errors as `raw` and `draw`."""
         spec = self.model.spec
         colour, alpha, divided = self._network_colour(image, spaces)
-        _, residual = plate_to_network(colour, spec)
-        made = network_to_light(raw[None], residual, spec)
+        _, residual = plate_to_network(colour, spec, self.output.encoding)
+        large = None if residual is None else enlarge(residual, spec.scale)
+        made = network_to_light(raw, large, spec, self.output.encoding)
         if divided is not None:
             made = multiply(made, divided, spec.scale)
         notes = self._notes(alpha) if divided is None else ()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vfxgan.colour import apply_toe, decode, encode, encoded_peak
 from vfxgan.errors import ImageError
+from vfxgan.render.options import NetworkEncoding
 from vfxgan.spec import ImageInput, ModelSpec
 
 Array = NDArray[np.float32]
@@ -24,11 +25,14 @@ def has_residual(spec: ModelSpec) -> bool:
     return not spec.encoding.extended and spec.input.channels == COLOURS
 
 
-def plate_to_network(light: Array, spec: ModelSpec) -> tuple[Array, Array | None]:
+def plate_to_network(
+    light: Array, spec: ModelSpec, encoding: NetworkEncoding | None = None
+) -> tuple[Array, Array | None]:
     """Scene-linear light to the network's input.
 
     Args:
         light: [C, H, W] float32, finite, unbounded; C is the network's: grey, RGB, or RGB and alpha.
+        encoding: of the network's signal; None: the spec's.
     Returns:
         [1, C, H, W] float32 in the spec's value range (beyond it for an extended encoding), and the encoded light
         outside 0 … 1, [3, H, W], or None where there is none.
@@ -47,26 +51,29 @@ def plate_to_network(light: Array, spec: ModelSpec) -> tuple[Array, Array | None
     return x[None], residual
 
 
-def network_to_light(output: Array, residual: Array | None, spec: ModelSpec) -> Array:
+def network_to_light(
+    raw: Array, residual_large: Array | None, spec: ModelSpec, encoding: NetworkEncoding | None = None
+) -> Array:
     """The network's output to scene-linear light.
 
     Args:
-        output: [1, C, s·H, s·W] float32 in the spec's value range.
-        residual: of `plate_to_network`, [3, H, W].
+        raw: [C, h, w] float32 in the spec's value range.
+        residual_large: of `plate_to_network`, enlarged to [3, h, w] (`enlarge`).
+        encoding: as given to `plate_to_network`.
     Returns:
-        [C, s·H, s·W] float32: RGB in linear Rec.709, unbounded; alpha, if the network gives one, 0 … 1.
+        [C, h, w] float32: RGB in linear Rec.709, unbounded; alpha, if the network gives one, 0 … 1.
     Raises:
         ImageError: the network gave NaN or infinity.
     """
     low, high = spec.value_range
-    unit = output[0] - np.float32(low)
+    unit = raw - np.float32(low)
     unit *= np.float32(1 / (high - low))
     if not np.isfinite(float(unit.min()) + float(unit.max())):
         raise ImageError("the network gave NaN or infinity on this plate")
     peak, toe = encoded_peak(spec.encoding.peak), spec.encoding.toe
     encoded = apply_toe(unit[:COLOURS] * np.float32(peak), toe)
-    if residual is not None:
-        encoded += enlarge(residual, spec.scale) * np.float32(peak)
+    if residual_large is not None:
+        encoded += residual_large * np.float32(peak)
     light = decode(encoded)
     alpha = apply_toe(np.clip(unit[COLOURS:], 0, 1), toe)
     return np.concatenate([light, alpha]) if len(alpha) else light

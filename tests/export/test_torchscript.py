@@ -110,7 +110,8 @@ def as_rendered(network: nn.Module, spec: ModelSpec, light: np.ndarray) -> np.nd
         y = network(torch.from_numpy(np.pad(x, ((0, 0), (0, 0), *more), mode="edge"))).numpy()
     s = spec.scale
     y = y[:, :, margin * s : (margin + height) * s, margin * s : (margin + width) * s]
-    return network_to_light(y, residual, spec)[None]
+    large = None if residual is None else enlarge(residual, s)
+    return network_to_light(y[0], large, spec)[None]
 
 
 def signal(light: np.ndarray, spec: ModelSpec) -> np.ndarray:
