@@ -34,7 +34,7 @@ class OnnxRuntimeCuda(OnnxRuntimeSession):
             )
         facts = device_facts(0)
         _load_libraries(onnxruntime)
-        super().__init__(onnxruntime, model, [(CUDA, PROVIDER_OPTIONS)], SETTINGS)
+        super().__init__(onnxruntime, model, [(CUDA, PROVIDER_OPTIONS)], SETTINGS, batched=True)
         given = self._session.get_providers()
         if not given or given[0] != CUDA:
             raise RuntimeFailure(

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from vfxgan.errors import RuntimeFailure
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Plain
-from vfxgan.render.runtimes.checks import check_input, check_picture, known_shape
+from vfxgan.render.runtimes.checks import check_input, check_picture, filled, known_shape, static_batch
 from vfxgan.render.runtimes.protocol import Array
 
 ERRORS_ONLY = 3
@@ -23,6 +21,7 @@ class OnnxRuntimeSession:
     Args:
         onnxruntime: the module.
         settings: of the session, entries of its configuration.
+        batched: a model that is made for several frames at a time gets that many; else it is refused.
     Raises:
         RuntimeFailure: it cannot load the model, or the model is not what its spec says.
     """
@@ -30,24 +29,27 @@ class OnnxRuntimeSession:
     fingerprint: Mapping[str, Plain]
 
     def __init__(
-        self, onnxruntime: Any, model: ModelFile, providers: Sequence[Provider], settings: Mapping[str, str]
-    ) -> None:
+        self, onnxruntime: Any, model: ModelFile, providers: Sequence[Provider], settings: Mapping[str, str],
+        *, batched: bool = False,
+    ) -> None:  # fmt: skip
         self.model = model
         self._session: Any = _open(onnxruntime, model, providers, settings)
         source = self._session.get_inputs()
         if len(source) != 1 or source[0].type != "tensor(float)":
             raise RuntimeFailure(f"{model.path}: needs one float32 input; export the model again")
         self._input_name = source[0].name
-        self.input_shape = known_shape(source[0].shape, model)
+        self.batch = static_batch(source[0].shape) if batched else 1
+        self.input_shape = known_shape(source[0].shape, model, self.batch)
 
     def infer(self, x: Array) -> Array:
         """See `Runtime.infer`."""
-        check_input(x, self.input_shape)
+        check_input(x, self.input_shape, self.batch)
+        whole = filled(x, self.batch)
         try:
-            (picture,) = self._session.run(None, {self._input_name: np.ascontiguousarray(x)})
+            (picture,) = self._session.run(None, {self._input_name: whole})
         except Exception as error:
             raise RuntimeFailure(f"{self.model.path}: onnxruntime failed ({_reason(error)})") from error
-        return check_picture(picture, self.model, x)
+        return check_picture(picture, self.model, whole)[: x.shape[0]]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

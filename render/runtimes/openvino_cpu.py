@@ -25,6 +25,8 @@ class OpenVinoCpu:
     A model that takes any size is compiled for each size that comes: shapes stay static, and so do its kernels.
     """
 
+    batch = 1
+
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
         # Its telemetry would call home from a farm node.
         os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")

@@ -32,13 +32,16 @@ class Runtime(Protocol):
 
     Attributes:
         fingerprint: all that decides its bits beside the model and the input.
-        input_shape: [1, …]; None where the model takes any height or width.
+        input_shape: of one frame: [1, …]; None where the model takes any height or width.
+        batch: how many frames `infer` takes at most. 1 on CPUs; what is made for more always runs all of it.
     """
 
     @property
     def fingerprint(self) -> Mapping[str, Plain]: ...
     @property
     def input_shape(self) -> tuple[int | None, ...]: ...
+    @property
+    def batch(self) -> int: ...
 
     def __enter__(self) -> "Runtime": ...
     def __exit__(
@@ -46,12 +49,12 @@ class Runtime(Protocol):
     ) -> None: ...
 
     def infer(self, x: Array) -> Array:
-        """One frame.
+        """One frame, or up to `batch` of them.
 
         Args:
-            x: float32, of `input_shape`.
+            x: [b, …] float32 with 1 ≤ b ≤ `batch`, the rest of `input_shape`; a short batch is filled up inside.
         Returns:
-            [1, C, H, W] float32, the model's own range; the caller may write into it.
+            [b, C, H, W] float32, the model's own range; the caller may write into it.
         Raises:
             RuntimeFailure: the runtime failed, or gave another shape or type than a picture's.
         """

@@ -20,10 +20,7 @@ NAMED_ENGINES = 2
 
 
 class TensorRtGpu:
-    """One engine on GPU 0; frames of several threads follow each other there.
-
-    An engine of a larger batch is given one frame at a time, repeated: right, but slower than one of batch 1.
-    """
+    """One engine on GPU 0; frames of several threads follow each other there."""
 
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
         engine = find_engine(model, options.engine, this_machine())
@@ -31,9 +28,9 @@ class TensorRtGpu:
         facts = device_facts(0)
         self.model = model
         self._runner = EngineRunner(data, host_code=sidecar.key.options.version_compat)
-        batch, *sides = self._runner.input_shape
-        self.input_shape = known_shape([1, *sides], model)
-        self.fingerprint = _fingerprint(sidecar, model, facts, batch)
+        self.batch = self._runner.input_shape[0]
+        self.input_shape = known_shape(self._runner.input_shape, model, self.batch)
+        self.fingerprint = _fingerprint(sidecar, model, facts, self.batch)
 
     def __enter__(self) -> "TensorRtGpu":
         return self
@@ -45,7 +42,7 @@ class TensorRtGpu:
 
     def infer(self, x: Array) -> Array:
         """See `Runtime.infer`."""
-        check_input(x, self.input_shape)
+        check_input(x, self.input_shape, self.batch)
         return check_picture(self._runner.infer(x), self.model, x)
 
 
