@@ -7,7 +7,8 @@
     ├── ModelError              1   a model or checkpoint file cannot be used
     ├── DataError               1   a training data set cannot be used
     ├── ImageError              1   a frame cannot be read
-    │   └── WriteError          1   a frame cannot be written (full disk, permissions)
+    │   ├── WriteError          1   a frame cannot be written (full disk, permissions)
+    │   └── TakenError          1   a file appeared where a frame was to go
     ├── RuntimeFailure          1   an inference runtime cannot be used or failed
     ├── ParityError             1   an exported artefact differs from the network
     ├── TrainingError           1   a training run cannot go on
@@ -62,6 +63,10 @@ class ImageError(VfxganError):
 
 class WriteError(ImageError):
     """A frame cannot be written."""
+
+
+class TakenError(ImageError):
+    """A file appeared where a frame was to go, after the run had seen none there."""
 
 
 class RuntimeFailure(VfxganError):

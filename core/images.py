@@ -1,9 +1,8 @@
 """Reading and writing image files, through OpenImageIO: whole or not at all, and the same bytes every time."""
 
-import contextlib
+import errno
 import hashlib
 import os
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from vfxgan.errors import ImageError, UsageError, WriteError
+from vfxgan.errors import ImageError, TakenError, UsageError, WriteError
+from vfxgan.temporaries import temporary_beside
 
 Pixels = NDArray[Any]  # [H, W, C], float16, float32, uint8 or uint16
 Window = tuple[int, int, int, int]  # x, y, width, height
@@ -251,7 +251,12 @@ def check_compression(name: str) -> str:
 
 
 def write_picture(
-    path: Path, picture: Picture, *, before_replace: Callable[[Path], None] | None = None, keep: bool = True
+    path: Path,
+    picture: Picture,
+    *,
+    before_replace: Callable[[Path], None] | None = None,
+    keep: bool = True,
+    may_replace: bool = True,
 ) -> None:
     """Write a picture beside its target, check it, then put it in place in one step.
 
@@ -260,26 +265,23 @@ def write_picture(
         picture: pixels in the type to be stored; `attributes` go into the header as they are.
         before_replace: called with the temporary's path once it is complete; may raise to give up.
         keep: False for a trial that leaves nothing behind.
+        may_replace: False where there was no file when this one was begun, and none is to be lost.
     Raises:
+        TakenError: there is a file by now, and it may not be replaced.
         WriteError: full disk, permissions, or anything else that OpenImageIO reports. Nothing is left behind.
     """
-    token = secrets.token_hex(8)
-    temporary = path.with_name(f".{path.stem}.{token}.tmp{path.suffix}")
     try:
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        _encode(temporary, path, picture)
-        _check_complete(temporary, path)
-        if before_replace is not None:
-            before_replace(temporary)
-        if keep:
-            _replace(temporary, path)
+        with temporary_beside(path) as temporary:
+            _encode(temporary, path, picture)
+            _check_complete(temporary, path)
+            if before_replace is not None:
+                before_replace(temporary)
+            if keep:
+                _replace(temporary, path) if may_replace else _put(temporary, path)
     except OSError as error:
         raise WriteError(
             f"{path}: cannot be written ({error.strerror or error}); check space and permissions"
         ) from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
 
 
 def decoded_digest(path: Path, picture: Picture) -> str:
@@ -361,3 +363,20 @@ def _replace(temporary: Path, path: Path) -> None:
             if os.name != "nt" or attempt == REPLACE_TRIES - 1:
                 raise
             time.sleep(0.05 * (attempt + 1))
+
+
+def _put(temporary: Path, path: Path) -> None:
+    """Give the temporary its name, unless something has it: a link is refused where a replacement would not be."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise TakenError(f"{path}: appeared while this frame was made; it was left alone") from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if path.exists():  # as near as such a file system lets us come
+            raise TakenError(f"{path}: appeared while this frame was made; it was left alone") from error
+        _replace(temporary, path)
+
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)

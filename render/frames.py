@@ -41,10 +41,13 @@ class FrameMaker(Protocol):
         """
         ...
 
-    def write(self, frame: Frame, path: Path) -> Written:
+    def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
         """Make a frame and put it in place, whole or not at all.
 
+        Args:
+            may_replace: False where nothing stood at `path`, and what may come there meanwhile is not to be lost.
         Raises:
+            TakenError: something came there meanwhile.
             ImageError: its plate cannot be read, or the network gave NaN or infinity.
             RuntimeFailure: the runtime failed.
             WriteError: the disk is full, or the file cannot be written.
@@ -52,14 +55,17 @@ class FrameMaker(Protocol):
         ...
 
 
-def write_stamped(path: Path, picture: Picture, recipe: Recipe, output: OutputOptions) -> None:
+def write_stamped(
+    path: Path, picture: Picture, recipe: Recipe, output: OutputOptions, *, may_replace: bool = True
+) -> None:
     """Write a picture with its recipe and the digest of its pixels as they decode.
 
     Raises:
+        TakenError: there is a file by now, and it may not be replaced.
         WriteError: the disk is full, or the file cannot be written.
     """
     if not _is_lossy(picture, output):
-        write_picture(path, _stamped(picture, recipe, pixel_digest(picture)))
+        write_picture(path, _stamped(picture, recipe, pixel_digest(picture)), may_replace=may_replace)
         return
     # The digest is of the pixels as they decode, so they are encoded once to see it, and again to carry it.
     stamped = _stamped(picture, recipe, decoded_digest(path, picture))
@@ -68,7 +74,7 @@ def write_stamped(path: Path, picture: Picture, recipe: Recipe, output: OutputOp
         if pixel_digest(read_picture(temporary)) != stamped.attributes[PIXELS_KEY]:
             raise WriteError(f"{path}: decodes to other pixels each time; use another --compression")
 
-    write_picture(path, stamped, before_replace=unchanged)
+    write_picture(path, stamped, before_replace=unchanged, may_replace=may_replace)
 
 
 def _stamped(picture: Picture, recipe: Recipe, digest: str) -> Picture:

@@ -58,7 +58,7 @@ class PlateMaker:
         options = self.output.for_recipe(known.spaces.config_id)
         return Recipe(self.model.sha256, None, options, self.runtime.fingerprint, plate=known.digest)
 
-    def write(self, frame: Frame, path: Path) -> Written:
+    def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
         """See `FrameMaker.write`."""
         known = self._look(frame.plate)
         assert frame.plate is not None
@@ -69,7 +69,8 @@ class PlateMaker:
         depth = self.output.bit_depth if self.output.bit_depth != AS_PLATE else cast(BitDepth, plate.layout.type)
         image = PlateImage(plate.pixels, plate.layout.data, plate.layout.display)
         drawn = self.images.draw(image, known.spaces, depth, frame.number)
-        write_stamped(path, self._placed(drawn, plate, known.spaces), self._recipe(known), self.output)
+        placed = self._placed(drawn, plate, known.spaces)
+        write_stamped(path, placed, self._recipe(known), self.output, may_replace=may_replace)
         said = (known.spaces.note,) if known.spaces.note else ()
         return Written(drawn.clipped, plate.repaired, (*said, *plate.notes, *drawn.notes))
 

@@ -2,7 +2,7 @@
 
 import time
 
-from vfxgan.errors import FramesFailed, ImageError
+from vfxgan.errors import FramesFailed, ImageError, TakenError
 from vfxgan.images import use_threads
 from vfxgan.progress import Progress
 from vfxgan.render.frames import FrameMaker
@@ -62,7 +62,9 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
         Interrupted: Ctrl-C or SIGTERM.
         FramesFailed: some frames failed; each was named.
     """
-    check_writable(job.pattern.folder)
+    left = check_writable(job.pattern.folder)
+    if left:
+        progress.warn(f"{job.pattern.folder}: {left} unfinished files of runs that were killed were removed")
     work = _Work(maker, job.consent)
     tally = make_frames(job.frames, work, threads=job.threads, batch=job.batch, progress=progress)
     if tally.failed:
@@ -88,7 +90,13 @@ class _Work:
             raise ImageError(f"{frame.path} appeared meanwhile ({finding.reason}); it was left alone")
         if finding.state is State.FOREIGN and not frame.path.is_file():
             raise ImageError(f"{frame.path} is {finding.reason}; remove it")
-        written = self.maker.write(frame, frame.path)
+        try:
+            may_replace = finding.state is not State.MISSING or self.consent.overwrite
+            written = self.maker.write(frame, frame.path, may_replace=may_replace)
+        except TakenError:  # by another run; if it makes the same frame, that is the frame
+            if self.consent.keeps(examine(frame.path, self.maker.recipe(frame))):
+                return Made("kept")
+            raise
         return Made("rendered", written.clipped, written.repaired, written.notes)
 
 

@@ -53,11 +53,11 @@ class SeedMaker:
         channels = CHANNELS[: self.model.spec.channels_out]
         return Picture(stored.pixels, channels, self._header()), stored.clipped
 
-    def write(self, frame: Frame, path: Path) -> Written:
+    def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
         """See `FrameMaker.write`."""
         assert frame.seed is not None
         picture, clipped = self.draw(frame.seed)
-        write_stamped(path, picture, self.recipe(frame), self.output)
+        write_stamped(path, picture, self.recipe(frame), self.output, may_replace=may_replace)
         return Written(clipped)
 
     def _header(self) -> dict[str, Any]:
