@@ -132,7 +132,9 @@ def contact_sheet(
     from vfxgan.errors import ImageError, TargetError
     from vfxgan.images import read_header, use_threads, write_picture
     from vfxgan.progress import say
-    from vfxgan.render.contact_sheet import SHEET_KEY, draw_sheet, lay_out
+    from vfxgan.render.contact_sheet import SHEET_KEY
+    from vfxgan.render.contact_sheet import contact_sheet as draw
+    from vfxgan.render.sheet import lay_out
     from vfxgan.render.verify import find_frames
     from vfxgan.whole_files import check_writable
 
@@ -149,7 +151,7 @@ def contact_sheet(
         if not ours:
             raise TargetError(f"--to {str(target)!r} exists and is no contact sheet; name another file")
     check_writable(target.parent)
-    sheet, problems = draw_sheet(paths, lay_out(len(paths), columns, cell), background.value)
+    sheet, problems = draw(paths, lay_out(len(paths), columns, cell), background.value)
     for problem in problems:
         say(f"warning: {problem}")
     write_picture(target, sheet)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vfxgan.images import read_picture
-from vfxgan.render.contact_sheet import lay_out
 from vfxgan.render.digits import draw_number
+from vfxgan.render.sheet import lay_out
 
 
 @pytest.fixture
