@@ -96,7 +96,7 @@ def conversion_of(name: str, ocio: str | None, option: str, *, to_light: bool = 
     """
     if name.lower() in REC709_NAMES:
         return None
-    return _conversion(name, *_config_of(ocio), option, to_light)
+    return _conversion(name, *config_of(ocio), option, to_light)
 
 
 @functools.lru_cache(maxsize=64)  # one look at a config takes longer than a small plate's colours
@@ -135,7 +135,8 @@ def header_of(options: OutputOptions, conversion: Conversion | None) -> dict[str
     return attributes
 
 
-def _config_of(ocio: str | None) -> tuple[str, str]:
+def config_of(ocio: str | None) -> tuple[str, str]:
+    """The config that holds, as OpenImageIO takes it, and who named it, for messages."""
     if ocio:
         return ocio, f"--ocio {ocio!r}"
     from_environment = os.environ.get("OCIO")
