@@ -25,10 +25,12 @@ class Recipe:
 
     Attributes:
         model: SHA-256 of the model file.
-        seed: of the latent; None for a plate.
+        seed: of the latent; None for a plate or a frame of a walk.
         options: those that change pixels or their encoding.
         fingerprint: of the runtime, the libraries and the CPU.
         plate: SHA-256 of the file that the frame was made from; None for a seed.
+        frame: number on the walk that the options describe; None for a seed or a plate.
+        neighbours: digest of the plates around this one that it was stabilised with; None where it was not.
     """
 
     model: str
@@ -37,11 +39,22 @@ class Recipe:
     fingerprint: Mapping[str, Plain]
     pixel_revision: int = PIXEL_REVISION
     plate: str | None = None
+    frame: int | None = None
+    neighbours: str | None = None
 
     @property
     def source(self) -> dict[str, int | str | None]:
-        """What the picture was made from: a seed or a plate."""
-        return {"seed": self.seed} if self.plate is None else {"plate": self.plate}
+        """What the picture was made from: a seed, a frame of a walk, or a plate, with or without its neighbours."""
+        if self.plate is not None:
+            return {"plate": self.plate} | ({} if self.neighbours is None else {"neighbours": self.neighbours})
+        return {"seed": self.seed} if self.frame is None else {"frame": self.frame}
+
+    @property
+    def made_from(self) -> str:
+        """For messages: "seed 7", "frame 1005 of a walk", "a plate"."""
+        if self.plate is not None:
+            return "a plate"
+        return f"seed {self.seed}" if self.frame is None else f"frame {self.frame} of a walk"
 
     def to_json(self) -> str:
         """Canonical: keys sorted, no white space, ASCII."""
@@ -105,12 +118,14 @@ def read_stamp(header: Mapping[str, Any]) -> Stamp | None:
 
 
 def _recipe_of(fields: Any) -> Recipe | None:
-    if not isinstance(fields, dict) or set(fields) - {"seed", "plate"} != _COMMON or len(fields) != len(_COMMON) + 1:
+    if not isinstance(fields, dict) or set(fields) - _COMMON not in _SOURCES or not set(fields) >= _COMMON:
         return None
     tables = (fields["options"], fields["fingerprint"])
     if not isinstance(fields["model"], str) or type(fields["pixel_revision"]) is not int:
         return None
-    if type(fields.get("seed", 0)) is not int or not isinstance(fields.get("plate", ""), str):
+    if any(type(fields.get(name, 0)) is not int for name in ("seed", "frame")):
+        return None
+    if any(not isinstance(fields.get(name, ""), str) for name in ("plate", "neighbours")):
         return None
     if not all(isinstance(table, dict) and _is_plain(table) for table in tables):
         return None
@@ -118,6 +133,7 @@ def _recipe_of(fields: Any) -> Recipe | None:
 
 
 _COMMON = {"model", "options", "fingerprint", "pixel_revision"}
+_SOURCES = ({"seed"}, {"frame"}, {"plate"}, {"plate", "neighbours"})
 
 
 def _is_plain(table: dict[str, Any]) -> bool:

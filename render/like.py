@@ -1,7 +1,7 @@
 """`--like FRAME`: model, seed and options from a frame's recipe."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from vfxgan.images import read_header
 from vfxgan.latents import parse_seeds
 from vfxgan.modelfile import ModelFile, find_model, packaged_models, read_model
 from vfxgan.recipe import PIXEL_REVISION, Recipe, read_stamp
+from vfxgan.render.chain import read_upscaler
 from vfxgan.render.options import OutputOptions, OutputRequest
 from vfxgan.render.plate_file import file_digest
 from vfxgan.render.runtimes import RUNTIMES
@@ -20,6 +21,7 @@ class Filled:
     """What a recipe leaves of a request: nothing absent that it knows."""
 
     seeds: str | None
+    frames: str | None
     runtime: str
     output: OutputRequest
 
@@ -32,11 +34,19 @@ class Like:
     recipe: Recipe
     model: ModelFile
 
-    def fill(self, seeds: str | None, plates: str | None, runtime: str | None, output: OutputRequest) -> Filled:
+    def fill(
+        self,
+        seeds: str | None,
+        plates: str | None,
+        frames: str | None,
+        runtime: str | None,
+        output: OutputRequest,
+    ) -> Filled:
         """The recipe's values where nothing was given.
 
         Args:
             plates: where to look for the plate that the frame was made from; a recipe holds no path.
+            frames: of a walk, those to render in place of the one that is there.
 
         Raises:
             UsageError: a given value contradicts the recipe; all of them in one message.
@@ -45,10 +55,9 @@ class Like:
             raise UsageError(f"--like {self.frame}: it was made from a plate; say where plates are with --in")
         problems = []
         if seeds is not None and (self.recipe.seed is None or parse_seeds(seeds) != [self.recipe.seed]):
-            made_of = "a plate" if self.recipe.seed is None else f"seed {self.recipe.seed}"
-            problems.append(f"--seeds {seeds} but the frame is of {made_of}")
-        if plates is not None and self.recipe.seed is not None:
-            problems.append(f"--in {plates} but the frame is of seed {self.recipe.seed}")
+            problems.append(f"--seeds {seeds} but the frame is of {self.recipe.made_from}")
+        if plates is not None and self.recipe.plate is None:
+            problems.append(f"--in {plates} but the frame is of {self.recipe.made_from}")
         made_by = str(self.recipe.fingerprint.get("runtime", "")).partition(" ")[0]
         if runtime is not None and runtime != made_by:
             problems.append(f"--runtime {runtime} but the frame was made by {made_by}")
@@ -57,7 +66,9 @@ class Like:
         filled = self._filled_output(output, problems)
         if problems:
             raise UsageError(f"--like {self.frame}: {'; '.join(problems)}; drop the option, or --like")
-        return Filled(None if self.recipe.seed is None else str(self.recipe.seed), made_by, filled)
+        if frames is None and self.recipe.frame is not None:
+            frames = str(self.recipe.frame)
+        return Filled(None if self.recipe.seed is None else str(self.recipe.seed), frames, made_by, filled)
 
     def find_plate(self, plates: Iterable[Path]) -> Path:
         """The plate that the frame was made from.
@@ -78,10 +89,38 @@ class Like:
                 is_name = isinstance(recorded, str) and recorded.startswith("ocio://")
                 values["ocio"] = given or (recorded if is_name else None)  # a file is held against its digest later
                 continue
+            if item.name == "upscale":  # a name and a digest: compared when the model has been read
+                values["upscale"] = given or tuple(_digests(recorded))
+                continue
             if given is not None and given != recorded:
                 problems.append(f"--{item.name.replace('_', '-')} {given} but the frame has {recorded}")
             values[item.name] = recorded
         return OutputRequest(**values)  # type: ignore[arg-type]
+
+    def find_upscalers(self, names: Sequence[str]) -> tuple[ModelFile, ...]:
+        """The upscalers that the frame's generator was followed by.
+
+        Args:
+            names: those given; none: they are looked for among the models at hand.
+        Raises:
+            UsageError: those given are others.
+            ModelError: one is not at hand.
+        """
+        recorded = _digests(self.recipe.options.get("upscale"))
+        given = [read_upscaler(name) for name in names]
+        if given and [model.sha256 for model in given] != recorded:
+            has = f"upscaler {recorded[0][:12]}…" if recorded else "no upscaler"
+            raise UsageError(f"--like {self.frame}: --upscale {names[0]} but the frame has {has}; drop the option")
+        if given:
+            return tuple(given)
+        found = {digest: find_model_by_sha(digest, None) for digest in recorded}
+        missing = next((digest for digest, model in found.items() if model is None), None)
+        if missing is not None:
+            raise ModelError(
+                f"{self.frame} needs the upscaler with SHA-256 {missing}; it is not among the models at hand; "
+                "give it with --upscale"
+            )
+        return tuple(model for digest in recorded if (model := found[digest]) is not None)
 
     def check_format(self, output: OutputOptions) -> None:
         """Raises UsageError if the output pattern is of another type than the frame."""
@@ -97,6 +136,10 @@ class Like:
         mine, theirs = dict(recipe.fingerprint), dict(self.recipe.fingerprint)
         changed = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
         return reasons + [f"{key} {mine.get(key)}, not {theirs.get(key)}" for key in changed]
+
+
+def _digests(recorded: object) -> list[str]:
+    return str(recorded).split(",") if recorded else []
 
 
 def read_like(frame: str, model: str | None) -> Like:

@@ -1,11 +1,12 @@
 """What a render was asked for, checked as a whole before anything starts."""
 
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from vfxgan.errors import UsageError
 from vfxgan.images import check_compression
 from vfxgan.recipe import Plain
+from vfxgan.render.walk import DEFAULT_INTERPOLATION, Interpolation, Walk, parse_walk
 from vfxgan.spec import ImageInput, LatentInput, ModelSpec
 
 BitDepth = Literal["half", "float", "8", "16"]
@@ -20,6 +21,10 @@ SRGB_NAMES = ("srgb", "srgb_rec709_scene", "srgb_texture")
 REC709_NAMES = ("lin_rec709", "lin_rec709_scene", "linear rec.709 (srgb)", "lin_srgb")
 REC709 = "lin_rec709"
 DEFAULT_COMPRESSION = "zips"
+# Of a walk through seeds alone.
+WALK_FIELDS = ("walk", "keys", "interpolation", "ease", "loop")
+# Of plates, and of the upscaler behind a generator.
+UPSCALER_FIELDS = ("mix", "tile", "tile_mode")
 # Of plates alone: options, recipe entries and `OutputRequest` have one name for each.
 PLATE_FIELDS = (
     "in_colorspace", "bad_pixels", "encoding", "layer", "part", "view", "keep_channels", "mix", "regrain", "tile",
@@ -48,7 +53,12 @@ class OutputRequest:
     tile: int | None = None
     tile_mode: str | None = None
     temporal: int | None = None
-    upscale: str | None = None
+    upscale: tuple[str, ...] = ()
+    walk: str | None = None
+    keys: str | None = None
+    interpolation: str | None = None
+    ease: str | None = None
+    loop: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,12 @@ class OutputOptions:
         tile: side in px of the square that the network sees at a time, overlap included; 0: the whole plate.
         tile_mode: "measured" (the overlap in the spec), "exact" (the full receptive field) or "anyway".
         temporal: frames on each side that a frame is stabilised with; None is 0.
-        upscale: SHA-256 of the upscaler that a generator's pictures go through, None for none.
+        upscale: SHA-256 of the upscaler that a generator's pictures go through, of each in turn with commas; None for
+            none.
+        walk: span of frames of a walk through seeds; None for seeds that each have a frame, and for plates.
+        keys: the walk's seeds, with their frames where those are not evenly spread.
+        ease: the walk comes to rest on every key.
+        loop: the walk goes on from its last key to its first.
     """
 
     format: FileFormat
@@ -93,6 +108,11 @@ class OutputOptions:
     tile_mode: TileMode | None = None
     temporal: int | None = None
     upscale: str | None = None
+    walk: str | None = None
+    keys: str | None = None
+    interpolation: Interpolation | None = None
+    ease: Literal["in-out"] | None = None
+    loop: Literal["closed"] | None = None
 
     def for_recipe(self, config_id: str | None) -> dict[str, Plain]:
         """The recipe's `options`; `config_id` names the OCIO config where one was used."""
@@ -107,6 +127,7 @@ class OutputOptions:
             "ocio": config_id,
             **{name: getattr(self, name) for name in PLATE_FIELDS},
             "upscale": self.upscale,
+            **{name: getattr(self, name) for name in WALK_FIELDS},
         }
         return options | {name: value for name, value in where_given.items() if value not in (None, "")}
 
@@ -124,12 +145,7 @@ def resolve_output(request: OutputRequest, extension: str, spec: ModelSpec) -> O
     problems += _compression_problems(request, file_format)
     if request.z_interval is not None and not 0 < request.z_interval <= 100:
         problems.append(f"--z-interval {request.z_interval:g} is outside 0 … 100 (0 excluded)")
-    given = {name: getattr(request, name) for name in PLATE_FIELDS}
-    problems += [
-        f"{option_of(name, value)} is for plates (--in), not for seeds"
-        for name, value in given.items()
-        if value is not None
-    ]
+    problems += [*_not_of_seeds(request), *_walk_problems(request), *_range_problems(request)]
     if not isinstance(spec.input, LatentInput):
         problems.append(
             f"model {spec.name!r} makes pictures of pictures ({spec.kind}): --seeds is for generators, "
@@ -146,7 +162,58 @@ def resolve_output(request: OutputRequest, extension: str, spec: ModelSpec) -> O
         colorspace=_canonical(request.colorspace, REC709) if is_exr else "sRGB",
         ocio=request.ocio,
         z_interval=float(spec.input.interval if request.z_interval is None else request.z_interval),
+        mix=None if request.mix == 1 else request.mix,
+        tile=request.tile,
+        tile_mode=cast(TileMode | None, request.tile_mode),
+        **_resolved_walk(request),
     )
+
+
+def _not_of_seeds(request: OutputRequest) -> list[str]:
+    problems = []
+    for name in PLATE_FIELDS:
+        value = getattr(request, name)
+        if value is not None and not (request.upscale and name in UPSCALER_FIELDS):
+            where = "plates (--in) and --upscale" if name in UPSCALER_FIELDS else "plates (--in)"
+            problems.append(f"{option_of(name, value)} is for {where}, not for seeds")
+    return problems
+
+
+def _walk_problems(request: OutputRequest) -> list[str]:
+    if request.walk is None:
+        given = {name: getattr(request, name) for name in WALK_FIELDS}
+        return [f"{option_of(name, value)} goes with --walk" for name, value in given.items() if value is not None]
+    problems = []
+    if request.interpolation is not None and request.interpolation not in get_args(Interpolation):
+        known = ", ".join(get_args(Interpolation))
+        problems.append(f"--interpolation {request.interpolation!r} is unknown; use {known}")
+    try:
+        walk_of(request)
+    except UsageError as error:
+        problems.append(str(error))
+    return problems
+
+
+def _resolved_walk(request: OutputRequest) -> dict[str, Any]:
+    """The walk's options in the one way that they go into a recipe."""
+    if request.walk is None:
+        return {}
+    walk = walk_of(request)
+    interpolation = request.interpolation or DEFAULT_INTERPOLATION
+    shape = {"interpolation": interpolation, "ease": request.ease, "loop": request.loop}
+    return {"walk": walk.span_text, "keys": walk.keys_text, **shape}
+
+
+def walk_of(options: "OutputRequest | OutputOptions") -> Walk:
+    """The walk that was asked for.
+
+    Raises:
+        UsageError: its keys or its span are none, or do not fit each other.
+    """
+    if options.keys is None:
+        raise UsageError("--walk needs its seeds; give --keys 0,50,100")
+    assert options.walk is not None
+    return parse_walk(options.walk, options.keys, loops=options.loop is not None)
 
 
 def resolve_plate_output(request: OutputRequest, extension: str, spec: ModelSpec) -> OutputOptions:
@@ -166,6 +233,10 @@ def resolve_plate_output(request: OutputRequest, extension: str, spec: ModelSpec
         if value is not None and value not in get_args(known):
             problems.append(f"{option_of(name, value)} is unknown; use {', '.join(get_args(known))}")
     problems += _range_problems(request)
+    given = {name: getattr(request, name) for name in ("upscale", *WALK_FIELDS)}
+    problems += [
+        f"{option_of(name, value)} is for seeds, not for plates (--in)" for name, value in given.items() if value
+    ]
     if not isinstance(spec.input, ImageInput):
         problems.append(f"model {spec.name!r} makes pictures of seeds ({spec.kind}); give --seeds, not --in")
     elif spec.input.channels not in (1, 3, 4):
@@ -195,11 +266,11 @@ def resolve_plate_output(request: OutputRequest, extension: str, spec: ModelSpec
 
 
 def option_of(name: str, value: object) -> str:
-    """An option as the user wrote it, for messages: `--in-colorspace 'ACEScg'`, `--mix 0.5`, `--keep-channels`."""
+    """An option as the user wrote it, for messages: `--in-colorspace 'ACEScg'`, `--mix 0.5`, `--loop`."""
     if name == "tile_mode":
         return f"--tile-{value}"
     flag = f"--{name.replace('_', '-')}"
-    return flag if name == "keep_channels" else f"{flag} {value!r}"
+    return flag if name in ("keep_channels", "ease", "loop", "upscale") else f"{flag} {value!r}"
 
 
 # What each number may be, and what it counts.

@@ -16,7 +16,7 @@ NAMED_FRAMES = 3
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame to make: of which seed or plate, and where it goes."""
+    """One frame to make: of which seed or plate, and where it goes; of a walk if it has neither."""
 
     number: int
     path: Path
@@ -25,13 +25,16 @@ class Frame:
 
     @property
     def source(self) -> str:
-        """For messages: "seed 7", or the plate's path."""
-        return f"seed {self.seed}" if self.plate is None else str(self.plate)
+        """For messages: "seed 7", "the walk", or the plate's path."""
+        if self.plate is not None:
+            return str(self.plate)
+        return "the walk" if self.seed is None else f"seed {self.seed}"
 
     @property
     def facts(self) -> dict[str, int | str | None]:
         """For progress events."""
-        source = {"seed": self.seed} if self.plate is None else {"plate": str(self.plate)}
+        source: dict[str, int | str | None] = {} if self.plate is None else {"plate": str(self.plate)}
+        source |= {} if self.seed is None else {"seed": self.seed}
         return {"frame": self.number, **source, "path": str(self.path)}
 
 
@@ -138,11 +141,11 @@ def _first_difference(theirs: Recipe, ours: Recipe) -> str:
 
 
 def _source_difference(theirs: Recipe, ours: Recipe) -> str:
+    if theirs.plate and theirs.plate == ours.plate:
+        return "made with other neighbouring plates, or with fewer or more of them"
     if theirs.plate and ours.plate:
         return f"made from a plate of other bytes, {theirs.plate[:12]}…"
-    if theirs.plate or ours.plate:
-        return "made from a plate, not a seed" if theirs.plate else f"made from seed {theirs.seed}, not a plate"
-    return f"seed {theirs.seed}, not {ours.seed}"
+    return f"made from {theirs.made_from}, not {ours.made_from}"
 
 
 def _difference(theirs: dict[str, object], ours: dict[str, object]) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 from vfxgan.errors import UsageError
 from vfxgan.latents import parse_seeds
 from vfxgan.modelfile import DEFAULT_MODEL, DEFAULT_UPSCALER, ModelFile, find_model, read_model
+from vfxgan.render.chain import check_size, read_upscaler
 from vfxgan.render.like import Like, read_like
-from vfxgan.render.options import OutputOptions, OutputRequest, resolve_output, resolve_plate_output
+from vfxgan.render.options import OutputOptions, OutputRequest, resolve_output, resolve_plate_output, walk_of
 from vfxgan.render.plan import Consent, Frame
 from vfxgan.render.runtimes import DEFAULT_RUNTIME, check_runtime_name
 from vfxgan.sequences import Pattern, frames_on_disk, parse_frames, parse_pattern
@@ -53,6 +54,7 @@ class Job:
     batch: int
     consent: Consent
     like: Like | None
+    upscalers: tuple[ModelFile, ...] = ()
 
 
 def resolve(request: RenderRequest) -> Job:
@@ -62,16 +64,21 @@ def resolve(request: RenderRequest) -> Job:
         UsageError: options that do not go together, bad seeds, a bad pattern.
         ModelError: the model cannot be read.
     """
-    like = read_like(request.like, request.model) if request.like else None
+    like, upscaler_names = read_like(request.like, request.model) if request.like else None, request.output.upscale
     if like is not None:
-        filled = like.fill(request.seeds, request.plates, request.runtime, request.output)
-        request = replace(request, seeds=filled.seeds, runtime=filled.runtime, output=filled.output)
+        filled = like.fill(request.seeds, request.plates, request.frames, request.runtime, request.output)
+        request = replace(
+            request, seeds=filled.seeds, frames=filled.frames, runtime=filled.runtime, output=filled.output
+        )
     _check_source(request)
     frames, pattern = _plate_frames(request, like) if request.plates is not None else _seed_frames(request)
     default = DEFAULT_MODEL if request.plates is None else DEFAULT_UPSCALER
     model = like.model if like else read_model(find_model(request.model, default))
     resolved = resolve_output if request.plates is None else resolve_plate_output
     output = resolved(request.output, pattern.extension, model.spec)
+    upscalers = like.find_upscalers(upscaler_names) if like else tuple(map(read_upscaler, upscaler_names))
+    check_size(model.spec, upscalers)
+    output = replace(output, upscale=",".join(upscaler.sha256 for upscaler in upscalers) or None)
     if like is not None:
         like.check_format(output)
     return Job(
@@ -85,6 +92,7 @@ def resolve(request: RenderRequest) -> Job:
         batch=_checked("--batch", request.batch),
         consent=request.consent,
         like=like,
+        upscalers=upscalers,
     )
 
 
@@ -100,20 +108,34 @@ def _runtime(request: RenderRequest) -> str:
 
 def _check_source(request: RenderRequest) -> None:
     if request.plates is None:
-        if request.seeds is None:
-            raise UsageError(
-                "no seeds and no plates: give --seeds 0-499, --seeds @picks.txt, --in 'plate/####.exr', "
-                "or --like FRAME.exr"
-            )
-        if request.frames is not None:
-            raise UsageError(f"--frames {request.frames} is for plates (--in); seeds are chosen with --seeds")
+        _check_seeds(request)
     elif request.seeds is not None:
         raise UsageError(f"--seeds {request.seeds} and --in {request.plates!r} are two sources; give one")
     elif request.start_frame is not None:
         raise UsageError(f"--start-frame {request.start_frame} is for seeds; plates keep their frame numbers")
 
 
+def _check_seeds(request: RenderRequest) -> None:
+    if request.output.walk is not None:
+        if request.seeds is not None:
+            raise UsageError(f"--seeds {request.seeds} and --walk are two sources; a walk's seeds are its --keys")
+        if request.start_frame is not None:
+            raise UsageError(f"--start-frame {request.start_frame} is for seeds; a walk says its frames: 1001-1100")
+        return
+    if request.seeds is None:
+        raise UsageError(
+            "no seeds and no plates: give --seeds 0-499, --seeds @picks.txt, --walk 1001-1100 with --keys, "
+            "--in 'plate/####.exr', or --like FRAME.exr"
+        )
+    if request.frames is not None:
+        raise UsageError(f"--frames {request.frames} is for plates (--in) and walks; seeds are chosen with --seeds")
+
+
 def _seed_frames(request: RenderRequest) -> tuple[list[Frame], Pattern]:
+    if request.output.walk is not None:
+        numbers = walk_of(request.output).frames(parse_frames(request.frames) if request.frames else None)
+        pattern = parse_pattern(request.out, len(numbers))
+        return [Frame(number, pattern.path(number)) for number in numbers], pattern
     assert request.seeds is not None
     seeds = parse_seeds(request.seeds)
     pattern = parse_pattern(request.out, len(seeds))

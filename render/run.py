@@ -5,6 +5,7 @@ import time
 from vfxgan.errors import FramesFailed, ImageError, TakenError
 from vfxgan.images import use_threads
 from vfxgan.progress import Progress
+from vfxgan.render.chain import ChainedRuntime, Link
 from vfxgan.render.frames import FrameMaker
 from vfxgan.render.pipeline import Made, Tally, make_frames
 from vfxgan.render.plan import Consent, Finding, Frame, State, examine, look, refuse_foreign
@@ -19,9 +20,13 @@ NAMED_FAILURES = 20
 
 
 def open_runtime(job: Job) -> Runtime:
-    """The runtime of a job, with one stream a worker."""
+    """The runtime of a job, with one stream a worker, and those of its upscalers with it."""
     streams = min(job.threads, len(job.frames))
-    return load_runtime(job.runtime, job.model, RuntimeOptions(streams, job.engine))
+    runtime = load_runtime(job.runtime, job.model, RuntimeOptions(streams, job.engine))
+    if not job.upscalers:
+        return runtime
+    links = [Link(model, load_runtime(job.runtime, model, RuntimeOptions(streams))) for model in job.upscalers]
+    return ChainedRuntime(runtime, links)
 
 
 def survey(job: Job, maker: FrameMaker) -> list[tuple[Frame, Finding]]:

@@ -13,6 +13,7 @@ import numpy as np
 from vfxgan.errors import ImageError, UsageError
 from vfxgan.images import FORMAT_OF_EXTENSION, Picture, read_header, read_picture
 from vfxgan.recipe import read_stamp
+from vfxgan.render.options import OutputRequest
 from vfxgan.render.plan import find_problem
 from vfxgan.render.request import RenderRequest, resolve, usable_cores
 from vfxgan.render.run import open_runtime, prepare
@@ -100,22 +101,29 @@ def sample(paths: Sequence[Path], count: int) -> list[Path]:
     return [paths[(2 * place + 1) * len(paths) // (2 * count)] for place in range(count)]
 
 
-def rerender(paths: Sequence[Path], model: str | None, plates: str | None = None) -> Iterator[Compared]:
+def rerender(
+    paths: Sequence[Path], model: str | None, plates: str | None = None, upscalers: Sequence[str] = ()
+) -> Iterator[Compared]:
     """Make frames again from their recipes and compare the files.
 
     Args:
         plates: pattern of the plates, for frames that were made from plates.
+        upscalers: those that the frames' generator was followed by; none: they are looked for.
     Raises:
         UsageError: their plate is not among those.
         ModelError: their model is not at hand.
         MissingExtraError: their runtime is not installed.
     """
     with ExitStack() as open_things, tempfile.TemporaryDirectory(prefix="vfxgan-verify-") as folder:
-        runtimes: dict[tuple[str, str], Runtime] = {}
+        runtimes: dict[tuple[str, ...], Runtime] = {}
+        output = OutputRequest(upscale=tuple(upscalers))
         for path in paths:
             again = Path(folder) / f"again{path.suffix}"
-            job = resolve(RenderRequest(out=str(again), like=str(path), model=model, plates=plates, threads=1))
-            key = (job.model.sha256, job.runtime)
+            request = RenderRequest(
+                out=str(again), like=str(path), model=model, plates=plates, threads=1, output=output
+            )
+            job = resolve(request)
+            key = (job.model.sha256, job.runtime, *(upscaler.sha256 for upscaler in job.upscalers))
             if key not in runtimes:
                 runtimes[key] = open_things.enter_context(open_runtime(job))
             maker = prepare(job, runtimes[key])

@@ -29,6 +29,9 @@ def verify(
     plates: Annotated[
         str | None, typer.Option("--in", help="For --rerender of frames made from plates: where those are.")
     ] = None,
+    upscale: Annotated[
+        list[str] | None, typer.Option("--upscale", help="For --rerender: the upscaler behind the frames' generator.")
+    ] = None,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
 ) -> None:
     """Check frames by the digests they carry, and if asked by rendering a sample of them again."""
@@ -54,7 +57,7 @@ def verify(
                 problems.append(f"{checked.path}: {checked.problem}")
             else:
                 whole.append(checked.path)
-    problems += _rerendered(whole, rerender, model, plates)
+    problems += _rerendered(whole, rerender, model, plates, upscale or [])
     for problem in problems:
         say(problem)
     if problems:
@@ -64,12 +67,14 @@ def verify(
     )
 
 
-def _rerendered(paths: list[Path], count: int, model: str | None, plates: str | None) -> list[str]:
+def _rerendered(
+    paths: list[Path], count: int, model: str | None, plates: str | None, upscalers: list[str]
+) -> list[str]:
     from vfxgan.progress import say
     from vfxgan.render.verify import rerender, sample
 
     problems = []
-    for compared in rerender(sample(paths, count), model, plates) if count and paths else ():
+    for compared in rerender(sample(paths, count), model, plates, upscalers) if count and paths else ():
         if compared.fails:
             problems.append(f"{compared.path}: rendered again it differs (PSNR {compared.psnr_db:.1f} dB)")
         elif not compared.same_bytes:

@@ -10,6 +10,7 @@ import typer
 
 from vfxgan import __version__
 from vfxgan.cli import dataset, evaluate, export, files, models, render, train
+from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
 
 INTERRUPTED = 130
@@ -68,7 +69,7 @@ def run(arguments: list[str]) -> int:
     # A shell that starts a job in the background may have SIGINT ignored; a render must still stop on it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        outcome = app(args=arguments, prog_name="vfxgan", standalone_mode=False)
+        outcome = app(args=with_values(arguments), prog_name="vfxgan", standalone_mode=False)
     except VfxganError as error:
         return _fail(error, str(error), error.exit_code)
     except typer.TyperException as error:

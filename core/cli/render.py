@@ -24,6 +24,12 @@ def render(
     handles: options.Handles = 0,
     like: options.Like = None,
     start_frame: options.StartFrame = None,
+    walk: options.Walk = None,
+    keys: options.Keys = None,
+    interpolation: options.Interpolation = None,
+    ease: options.Ease = False,
+    loop: options.Loop = False,
+    upscale: options.Upscale = None,
     bit_depth: options.BitDepth = None,
     compression: options.Compression = None,
     colorspace: options.Colorspace = None,
@@ -82,6 +88,12 @@ def render(
         tile=tile,
         tile_mode="exact" if tile_exact else "anyway" if tile_anyway else None,
         temporal=temporal,
+        upscale=tuple(upscale or ()),
+        walk=walk,
+        keys=keys,
+        interpolation=interpolation,
+        ease="in-out" if ease else None,
+        loop="closed" if loop else None,
     )
     job = resolve(
         RenderRequest(

@@ -15,7 +15,10 @@ ModelOption = Annotated[
 Seeds = Annotated[str | None, typer.Option("--seeds", help="0-499, 1-100x2,205, or @picks.txt (a file, in its order).")]
 Plates = Annotated[str | None, typer.Option("--in", help="Plates to upscale or translate, quoted: 'plate/####.exr'.")]
 Frames = Annotated[
-    str | None, typer.Option("--frames", help="With --in: 1001-1100, 1001-1100x2. Default: those on disk.")
+    str | None,
+    typer.Option(
+        "--frames", help="With --in or --walk: 1001-1100, 1001-1100x2. Default: those on disk; the whole walk."
+    ),
 ]
 SkipMissing = Annotated[
     bool, typer.Option("--skip-missing", help="Plates that --frames names and that are not there are no failure.")
@@ -24,6 +27,33 @@ Handles = Annotated[int, typer.Option("--handles", min=0, help="So many frames m
 Like = Annotated[str | None, typer.Option("--like", help="Take model, seed and options from this frame's recipe.")]
 StartFrame = Annotated[
     int | None, typer.Option("--start-frame", help="The i-th seed goes to frame N+i. Default: seed s goes to frame s.")
+]
+
+# A walk through seeds, and an upscaler behind a generator
+Walk = Annotated[
+    str | None,
+    typer.Option(
+        "--walk",
+        metavar="[SPAN]",
+        help="A smooth path through --keys over these frames: 1001-1100; --frames renders some of them.",
+    ),
+]
+Keys = Annotated[
+    str | None,
+    typer.Option("--keys", help="Seeds that the walk passes: 0,50,100, 0@1001,50@1040,100@1100, or @picks.txt."),
+]
+Interpolation = Annotated[
+    str | None, typer.Option("--interpolation", help="Between keys: slerp (default), linear or spline.")
+]
+Ease = Annotated[bool, typer.Option("--ease", help="The walk slows down to rest on each key.")]
+Loop = Annotated[bool, typer.Option("--loop", help="The walk goes on from its last key to its first.")]
+Upscale = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--upscale",
+        metavar="[MODEL]",
+        help="Enlarge the seeds' pictures in memory. Default: the packaged upscaler; again: once more.",
+    ),
 ]
 
 # Colour and file

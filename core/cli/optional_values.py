@@ -1,0 +1,24 @@
+"""Options whose value may be left out, which typer does not have: the value is put in before it reads the line."""
+
+import re
+from collections.abc import Sequence
+
+# Option of `vfxgan render`: what it stands for where no value follows.
+WITHOUT_VALUE = {"--upscale": "upscaler", "--walk": "keys"}
+_AN_OPTION = re.compile(r"-[^\d]")  # -5-10 is a span of frames
+
+
+def with_values(arguments: Sequence[str]) -> list[str]:
+    """The command line with those values in it.
+
+    A word that follows the option and is no option itself is its value; `--upscale=M` is left as it is.
+    """
+    if "render" not in arguments[:2]:
+        return list(arguments)
+    filled: list[str] = []
+    for place, word in enumerate(arguments):
+        filled.append(word)
+        after = arguments[place + 1] if place + 1 < len(arguments) else None
+        if word in WITHOUT_VALUE and (after is None or _AN_OPTION.match(after)):
+            filled.append(WITHOUT_VALUE[word])
+    return filled

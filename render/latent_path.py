@@ -1,0 +1,127 @@
+"""Latents between the keys of a walk: straight, along the sphere, or as a spline through all of them.
+
+Latents with many entries lie close to a sphere (normal ones by the law of large numbers). A straight line between two
+cuts through its inside, where the network saw next to nothing in training: half-way, pictures go dull. The other two
+ways keep to the sphere. For them, uniform latents are taken to normal ones and back by the two distributions'
+quantiles, entry by entry, so that at every frame they are uniform, and in their interval.
+"""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfxgan.latents import latent
+from vfxgan.render.walk import Interpolation, Walk
+from vfxgan.spec import LatentInput
+
+Array = NDArray[np.float64]
+
+PARALLEL = 1e-6  # sine of the angle below which two keys span no arc
+SMALLEST_SHARE = 2.0**-40  # of a distribution; an entry at the very end of its interval has no finite quantile
+
+
+@dataclass(frozen=True)
+class LatentPath:
+    """A walk and the latents of its keys.
+
+    Attributes:
+        latents: [K, size] float32, as the seeds' own pictures have them.
+        points: [K, size], what is interpolated: the same in float64, or their normal scores.
+        half_width: of uniform latents whose points are scores; None where points are latents.
+    """
+
+    walk: Walk
+    latents: NDArray[np.float32]
+    points: Array
+    half_width: float | None
+    interpolation: Interpolation
+    eased: bool
+
+    def at(self, frame: int) -> NDArray[np.float32]:
+        """The latent of a frame, [1, size] float32; on a key, the bits of that seed's own latent."""
+        key, share = self.walk.locate(frame)
+        if share == 0:
+            return self.latents[key][None].copy()
+        t = float(share)
+        if self.eased:
+            t = t * t * (3 - 2 * t)  # at rest on both keys
+        point = _WAYS[self.interpolation](self, key, t)
+        if self.half_width is not None:
+            point = np.array([math.erf(value * math.sqrt(0.5)) for value in point]) * self.half_width
+        return point.astype(np.float32)[None]
+
+    def _neighbour(self, key: int, step: int) -> tuple[Array, float] | None:
+        """The point of another key, counted from one, and its frame; None beyond the ends of a walk that has some."""
+        other, count = key + step, len(self.points)
+        if not self.walk.loops and not 0 <= other < count:
+            return None
+        return self.points[other % count], float(self.walk.places[other % count] + other // count * self.walk.period)
+
+    def _straight(self, key: int, t: float) -> Array:
+        after = self._neighbour(key, 1)
+        assert after is not None
+        return self.points[key] + t * (after[0] - self.points[key])
+
+    def _arc(self, key: int, t: float) -> Array:
+        """Along the great circle (Shoemake 1985, Animating rotation with quaternion curves, §3.3), lengths as well.
+
+        Two keys in one line have no circle of their own; between them it is the straight way.
+        """
+        after = self._neighbour(key, 1)
+        assert after is not None
+        a, b = self.points[key], after[0]
+        lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+        cosine = float(a @ b) / lengths if lengths > 0 else 1.0
+        angle = math.acos(min(1.0, max(-1.0, cosine)))
+        if math.sin(angle) < PARALLEL:
+            return self._straight(key, t)
+        return (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle)
+
+    def _spline(self, key: int, t: float) -> Array:
+        """Cubic Hermite, tangents by Catmull and Rom (1974) over unequal distances, length held to the keys'."""
+        after = self._neighbour(key, 1)
+        assert after is not None
+        start, end = _with_length(self.points[key]), _with_length(after[0])
+        duration = after[1] - float(self.walk.places[key])
+        leaving, arriving = self._tangent(key) * duration, self._tangent(key + 1) * duration
+        t2, t3 = t * t, t * t * t
+        point = (2 * t3 - 3 * t2 + 1) * start + (t3 - 2 * t2 + t) * leaving
+        point += (3 * t2 - 2 * t3) * end + (t3 - t2) * arriving
+        direction, length = point[:-1], point[-1]
+        own = float(np.linalg.norm(direction))
+        return direction if own == 0 or len(direction) == 1 else direction * (length / own)
+
+    def _tangent(self, key: int) -> Array:
+        """Change a frame, at a key: from the one before to the one after; at an end, along its only way."""
+        here = self._neighbour(key, 0)
+        assert here is not None
+        (a, start), (b, end) = self._neighbour(key, -1) or here, self._neighbour(key, 1) or here
+        return (_with_length(b) - _with_length(a)) / (end - start)
+
+
+_WAYS = {"linear": LatentPath._straight, "slerp": LatentPath._arc, "spline": LatentPath._spline}
+
+
+def latent_path(
+    walk: Walk, spec: LatentInput, interval: float | None, interpolation: Interpolation, *, eased: bool
+) -> LatentPath:
+    """Join a walk with the latents of its keys; `interval` as `latent` takes it."""
+    latents = np.concatenate([latent(seed, spec, interval) for seed in walk.seeds])
+    half_width = spec.interval if interval is None else interval
+    if spec.distribution == "normal" or interpolation == "linear":
+        return LatentPath(walk, latents, latents.astype(np.float64), None, interpolation, eased)
+    return LatentPath(walk, latents, _normal_scores(latents / half_width), half_width, interpolation, eased)
+
+
+def _normal_scores(unit: Array) -> Array:
+    """Uniform in -1 … 1 to normal, by equal shares of the two distributions."""
+    shares = np.clip(unit.astype(np.float64) / 2 + 0.5, SMALLEST_SHARE, 1 - SMALLEST_SHARE)
+    quantile = NormalDist().inv_cdf
+    return np.array([[quantile(share) for share in row] for row in shares])
+
+
+def _with_length(point: Array) -> Array:
+    return np.append(point, np.linalg.norm(point))
