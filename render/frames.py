@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Protocol
 
 from vfxgan.errors import WriteError
-from vfxgan.images import LOSSY_COMPRESSIONS, Picture, decoded_digest, pixel_digest, read_picture, write_picture
+from vfxgan.images import LOSSY_COMPRESSIONS, Picture, decoded_digest, file_pixel_digest, pixel_digest, write_picture
 from vfxgan.recipe import PIXELS_KEY, Recipe, stamp_attributes
 from vfxgan.render.options import OutputOptions
 from vfxgan.render.plan import Frame
 from vfxgan.render.runtimes import Runtime
+from vfxgan.render.shared_tasks import SharedTasks
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class FrameMaker(Protocol):
 
     @property
     def runtime(self) -> Runtime: ...
+    @property
+    def tasks(self) -> SharedTasks: ...
 
     def recipe(self, frame: Frame) -> Recipe:
         """What this frame is made from.
@@ -71,7 +74,7 @@ def write_stamped(
     stamped = _stamped(picture, recipe, decoded_digest(path, picture))
 
     def unchanged(temporary: Path) -> None:
-        if pixel_digest(read_picture(temporary)) != stamped.attributes[PIXELS_KEY]:
+        if file_pixel_digest(temporary) != stamped.attributes[PIXELS_KEY]:
             raise WriteError(f"{path}: decodes to other pixels each time; use another --compression")
 
     write_picture(path, stamped, before_replace=unchanged, may_replace=may_replace)
@@ -83,4 +86,6 @@ def _stamped(picture: Picture, recipe: Recipe, digest: str) -> Picture:
 
 def _is_lossy(picture: Picture, output: OutputOptions) -> bool:
     kind = output.compression.partition(":")[0]
-    return kind in LOSSY_COMPRESSIONS and not (kind == "pxr24" and picture.pixels.dtype == "float16")
+    if kind == "pxr24":  # rounds floats and nothing else
+        return any(block.dtype == "float32" for part in picture.all_parts for block in part.blocks)
+    return kind in LOSSY_COMPRESSIONS

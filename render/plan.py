@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import Path
 
 from vfxgan.errors import ImageError, TargetError
-from vfxgan.images import pixel_digest, read_header, read_picture
+from vfxgan.images import file_pixel_digest, read_header
 from vfxgan.recipe import Recipe, Stamp, read_stamp
 
 # What the first bytes of a cut-off frame look like.
@@ -97,15 +97,14 @@ def examine(path: Path, recipe: Recipe) -> Finding:
 def find_problem(path: Path) -> str:
     """What is wrong with a frame of ours, by its own digests; "" for nothing."""
     try:
-        picture = read_picture(path)
+        stamp, pixels = read_stamp(read_header(path)), file_pixel_digest(path)
     except ImageError as error:
         return str(error).removeprefix(f"{path}: ")
-    stamp = read_stamp(picture.attributes)
     if stamp is None:
         return "has no recipe: not written by vfxgan, or its header was replaced"
     if not stamp.is_whole:
         return "its recipe was changed: the digest in the header does not fit"
-    if pixel_digest(picture) != stamp.pixels:
+    if pixels != stamp.pixels:
         return "its pixels are not those that were rendered"
     return ""
 
