@@ -20,6 +20,9 @@ A message says what failed, with which value, file or frame, and what to do. The
 """
 
 
+from collections.abc import Iterable
+
+
 class VfxganError(Exception):
     """Base of all errors raised on purpose."""
 
@@ -86,9 +89,17 @@ class VerifyError(VfxganError):
 
 
 class FramesFailed(VfxganError):
-    """Some frames failed; the others are valid."""
+    """Some frames failed; the others are valid.
+
+    Attributes:
+        numbers: of the frames that failed.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, numbers: Iterable[int] = ()) -> None:
+        super().__init__(message)
+        self.numbers = frozenset(numbers)
 
 
 class Interrupted(VfxganError):

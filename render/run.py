@@ -76,7 +76,8 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
         numbers = ", ".join(map(str, sorted(tally.failed)[:NAMED_FAILURES]))
         more = " …" if len(tally.failed) > NAMED_FAILURES else ""
         raise FramesFailed(
-            f"{len(tally.failed)} of {len(job.frames)} frames failed: {numbers}{more}; the others are done"
+            f"{len(tally.failed)} of {len(job.frames)} frames failed: {numbers}{more}; the others are done",
+            tally.failed,
         )
     return tally
 

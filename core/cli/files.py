@@ -1,22 +1,13 @@
 """`vfxgan verify`, `inspect` and `contact-sheet`: what to do with files that exist."""
 
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from vfxgan.cli.shared import ProgressChoice, needs_extra
+from vfxgan.cli.shared import BackgroundChoice, ProgressChoice, needs_extra
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".safetensors")
-
-
-class BackgroundChoice(str, Enum):
-    """`--background`."""
-
-    black = "black"
-    grey = "grey"
-    checker = "checker"
 
 
 def verify(

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vfxgan.cli import render_options as options
+from vfxgan.cli.preview import plan, preview_request, previewed
 from vfxgan.cli.shared import ProgressChoice
 
 if TYPE_CHECKING:
     from vfxgan.render.frames import FrameMaker
     from vfxgan.render.plan import Finding, Frame
+    from vfxgan.render.preview import Preview
     from vfxgan.render.request import Job
 
 
@@ -55,6 +57,12 @@ def render(
     overwrite: options.Overwrite = False,
     mix_runtimes: options.MixRuntimes = False,
     dry_run: options.DryRun = False,
+    preview: options.Preview = None,
+    preview_view: options.PreviewView = None,
+    preview_size: options.PreviewSize = None,
+    preview_fps: options.PreviewFps = None,
+    preview_background: options.PreviewBackground = None,
+    preview_clean: options.PreviewClean = False,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
 ) -> None:
     """Render seeds or plates to scene-linear EXR (seeds: or sRGB PNG): the same bytes every time, on any threads.
@@ -70,6 +78,7 @@ def render(
         raise UsageError(f"MODEL {model!r} and --model {model_option!r} are two models; give one")
     if tile_exact and tile_anyway:
         raise UsageError("--tile-exact and --tile-anyway exclude each other; give one")
+    shown = preview_request(preview, preview_view, preview_size, preview_fps, preview_background, preview_clean)
     output = OutputRequest(
         bit_depth=bit_depth,
         compression=compression,
@@ -114,10 +123,10 @@ def render(
             consent=Consent(overwrite, mix_runtimes),
         )
     )
-    _run(job, dry_run, progress)
+    _run(job, dry_run, progress, plan(shown, job))
 
 
-def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice) -> None:
+def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "Preview | None") -> None:
     import time
 
     from vfxgan.progress import progress, say
@@ -134,7 +143,7 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice) -> None:
             _print_plan(job, maker, found)
             return
         started = time.monotonic()
-        with progress(progress_choice.value, "render", len(job.frames)) as shown:
+        with previewed(preview, progress_choice), progress(progress_choice.value, "render", len(job.frames)) as shown:
             tally = render_job(job, maker, shown)
     if progress_choice is not ProgressChoice.none:
         say(summary(job, tally, started))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from vfxgan.cli.shared import BackgroundChoice
+
 # Source and target
 Out = Annotated[str, typer.Option("--out", help="Frames to write, quoted: 'shot010/####.exr' or .png.")]
 Model = Annotated[str | None, typer.Argument(help="Model file, or the name of a packaged model.")]
@@ -110,6 +112,18 @@ Engine = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(help="Cores to use. Default: those at hand.")]
 Batch = Annotated[int, typer.Option(help="Seeds handed to a thread at a time; changes no pixel.")]
+# To look at
+Preview = Annotated[
+    Path | None, typer.Option("--preview", help="Then show the frames: a contact sheet (.png) or a film (.mp4).")
+]
+PreviewView = Annotated[
+    str | None, typer.Option(help="View of the OCIO config, such as Un-tone-mapped. Default: ACES SDR on sRGB.")
+]
+PreviewSize = Annotated[int | None, typer.Option(help="Long side of the sheet or film in px. Default: 1920.")]
+PreviewFps = Annotated[float | None, typer.Option(help="Of a film. Default: 24; 23.976 is 24000/1001.")]
+PreviewBackground = Annotated[BackgroundChoice | None, typer.Option(help="Behind alpha. Default: black.")]
+PreviewClean = Annotated[bool, typer.Option("--preview-clean", help="No frame numbers in a film's corner.")]
+
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace frames of other recipes; frames that are done stay.")
 ]

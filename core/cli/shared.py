@@ -16,6 +16,14 @@ class ProgressChoice(str, Enum):
     none = "none"
 
 
+class BackgroundChoice(str, Enum):
+    """Behind pictures with alpha."""
+
+    black = "black"
+    grey = "grey"
+    checker = "checker"
+
+
 @contextmanager
 def needs_extra(extra: str, purpose: str) -> Iterator[None]:
     """Turn a failed import of an optional dependency into one line that names the pip command."""
