@@ -10,6 +10,7 @@
     │   ├── WriteError          1   a frame cannot be written (full disk, permissions)
     │   └── TakenError          1   a file appeared where a frame was to go
     ├── RuntimeFailure          1   an inference runtime cannot be used or failed
+    │   └── OutOfMemory         1   there is not enough memory for what was asked; the run stops
     ├── ParityError             1   an exported artefact differs from the network
     ├── TrainingError           1   a training run cannot go on
     ├── VerifyError             1   frames on disk are not what they say
@@ -18,7 +19,6 @@
 
 A message says what failed, with which value, file or frame, and what to do. The command line prints it as one line.
 """
-
 
 from collections.abc import Iterable
 
@@ -74,6 +74,10 @@ class TakenError(ImageError):
 
 class RuntimeFailure(VfxganError):
     """An inference runtime cannot be used, or failed."""
+
+
+class OutOfMemory(RuntimeFailure):
+    """There is not enough memory, on the machine or on its GPU, for tiles of this size."""
 
 
 class ParityError(VfxganError):

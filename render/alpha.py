@@ -4,6 +4,7 @@ Where alpha is 0 and colour is not (emission), colour stays as it is. Where both
 one is put there, so that the network sees no edge that is not in the picture.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,62 +13,104 @@ from numpy.typing import NDArray
 from vfxgan.render.translate import enlarge
 
 Array = NDArray[np.float32]
+# Rows and columns of a plate to its light [3, h, w], scene-linear and premultiplied, and its alpha [h, w]; finite.
+Read = Callable[[slice, slice], tuple[Array, Array]]
+
+ROWS_AT_A_TIME = 64  # even
 
 
 @dataclass(frozen=True)
 class Divided:
-    """Colour without its alpha.
+    """A plate's colour without its alpha, for any region.
 
     Attributes:
-        colour: [3, H, W], what the network is to see.
-        alpha: [H, W] as stored.
-        light: [3, H, W] as stored, premultiplied.
-        emission: [H, W], 1 where alpha is 0 and light is not; None where alpha is 0 all over and means nothing.
+        means_nothing: alpha is 0 all over, so that colour is what it is.
+        nearest: [3, H/2, W/2], the colour nearest to each place; None where no place is without one.
     """
 
-    colour: Array
-    alpha: Array
-    light: Array
-    emission: Array | None
+    read: Read
+    means_nothing: bool
+    nearest: Array | None
+
+    def colour(self, rows: slice, columns: slice) -> Array:
+        """[3, h, w], what the network is to see."""
+        light, alpha = self.read(rows, columns)
+        if self.means_nothing:
+            return light
+        covered = alpha > 0
+        colour = np.divide(light, alpha, out=light.copy(), where=covered)
+        if self.nearest is not None:
+            empty = ~covered & ~(light != 0).any(axis=0)
+            if empty.any():
+                colour = np.where(empty, _doubled(self.nearest, rows, columns), colour)
+        return colour
 
 
-def divide(light: Array, alpha: Array) -> Divided:
-    """Unpremultiply in linear light.
-
-    Args:
-        light: [3, H, W] float32, finite, scene-linear, premultiplied.
-        alpha: [H, W] float32, finite.
-    """
-    covered = alpha > 0
-    if not covered.any():
-        return Divided(light, alpha, light, None)
-    lit = (light != 0).any(axis=0)
-    colour = np.divide(light, alpha, out=light.copy(), where=covered)
-    emission = (~covered & lit).astype(np.float32)
-    empty = ~covered & ~lit
-    if empty.any():
-        colour = np.where(empty, _spread(light, np.clip(alpha, 0, 1) + emission), colour)
-    return Divided(colour, alpha, light, emission)
+def divide(read: Read, height: int, width: int) -> Divided:
+    """Unpremultiply in linear light; looks at the whole plate, some rows at a time."""
+    covered = empty = False
+    for rows in _strips(height):
+        light, alpha = read(rows, slice(0, width))
+        covered = covered or bool((alpha > 0).any())
+        empty = empty or bool(((alpha <= 0) & ~(light != 0).any(axis=0)).any())
+    nearest = _nearest(read, height, width) if covered and empty else None
+    return Divided(read, not covered, nearest)
 
 
-def multiply(colour: Array, divided: Divided, scale: int) -> Array:
+def multiply(colour: Array, light: Array, alpha: Array, scale: int, margin: int, *, means_nothing: bool) -> Array:
     """Premultiply what the network made.
 
     Args:
-        colour: [3, s·H, s·W], linear.
+        colour: [3, s·h, s·w], linear.
+        light, alpha: [3, h + 2·margin, w + 2·margin] and [h + 2·margin, …] of the plate, as stored; margin ≥ 1.
+        means_nothing: of `Divided`.
     Returns:
-        [4, s·H, s·W]: premultiplied RGB, and alpha within its neighbours' range.
+        [4, s·h, s·w]: premultiplied RGB, and alpha within its neighbours' range.
     """
-    alpha = enlarge(divided.alpha, scale)
-    if divided.emission is None:
-        return np.concatenate([colour, alpha[None]])
-    light = colour * alpha
-    if divided.emission.any():
-        emission = enlarge(divided.emission, scale)
-        light = np.where(emission == 1, colour, light)
+    inner = slice(margin * scale, -margin * scale)
+
+    def large(planes: Array) -> Array:
+        return enlarge(planes, scale)[..., inner, inner]
+
+    matte = large(alpha)
+    if means_nothing:
+        return np.concatenate([colour, matte[None]])
+    made = colour * matte
+    emits = (alpha <= 0) & (light != 0).any(axis=0)
+    if emits.any():
+        emission = large(emits.astype(np.float32))
+        made = np.where(emission == 1, colour, made)
         # Divided and undivided colour have no mean: where the two meet, the light itself is enlarged.
-        light = np.where((emission > 0) & (emission < 1), enlarge(divided.light, scale), light)
-    return np.concatenate([light, alpha[None]])
+        made = np.where((emission > 0) & (emission < 1), large(light), made)
+    return np.concatenate([made, matte[None]])
+
+
+def _strips(height: int) -> list[slice]:
+    return [slice(top, min(top + ROWS_AT_A_TIME, height)) for top in range(0, height, ROWS_AT_A_TIME)]
+
+
+def _nearest(read: Read, height: int, width: int) -> Array:
+    """The colour nearest to each place, at half the size."""
+    light = np.empty((3, -(-height // 2), -(-width // 2)), np.float32)
+    weight = np.empty(light.shape[1:], np.float32)
+    for rows in _strips(height):
+        stored, alpha = read(rows, slice(0, width))
+        emission = (alpha <= 0) & (stored != 0).any(axis=0)
+        half = slice(rows.start // 2, -(-rows.stop // 2))
+        light[:, half] = _halved(stored)
+        weight[half] = _halved(np.clip(alpha, 0, 1) + emission)
+    coarse = _spread(light, weight)
+    return np.divide(light, weight, out=coarse, where=weight > 0)
+
+
+def _doubled(half: Array, rows: slice, columns: slice) -> Array:
+    """A region of `enlarge(half, 2)`."""
+    parts, crops = [], []
+    for wanted, length in ((rows, half.shape[1]), (columns, half.shape[2])):
+        start = max(wanted.start // 2 - 1, 0)
+        parts.append(slice(start, min(-(-wanted.stop // 2) + 1, length)))
+        crops.append(slice(wanted.start - 2 * start, wanted.stop - 2 * start))
+    return enlarge(half[:, parts[0], parts[1]], 2)[:, crops[0], crops[1]]
 
 
 def _spread(light: Array, weight: Array) -> Array:
@@ -84,15 +127,17 @@ def _spread(light: Array, weight: Array) -> Array:
     height, width = weight.shape
     if height == width == 1:
         return np.divide(light, weight, out=np.zeros_like(light), where=weight > 0)
-    padding = ((0, height % 2), (0, width % 2))
-    coarse_light = _halved(np.pad(light, ((0, 0), *padding)))
-    coarse_weight = _halved(np.pad(weight, padding))
+    coarse_light, coarse_weight = _halved(light), _halved(weight)
     coarse = _spread(coarse_light, coarse_weight)
     known = np.divide(coarse_light, coarse_weight, out=coarse, where=coarse_weight > 0)
     return enlarge(known, 2)[:, :height, :width]
 
 
 def _halved(planes: Array) -> Array:
-    height, width = planes.shape[-2] // 2, planes.shape[-1] // 2
-    blocks = planes.reshape(*planes.shape[:-2], height, 2, width, 2)
-    return np.asarray(blocks.mean(axis=(-3, -1)), np.float32)
+    """Means over squares of 2×2; beyond an odd side there is nothing."""
+    height, width = planes.shape[-2:]
+    if height % 2 or width % 2:
+        padding = [(0, 0)] * (planes.ndim - 2) + [(0, height % 2), (0, width % 2)]
+        planes = np.pad(planes, padding)
+    rows = planes[..., ::2, :] + planes[..., 1::2, :]
+    return (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)

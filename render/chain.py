@@ -18,6 +18,7 @@ from vfxgan.render.plate_file import Spaces
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.runtimes.protocol import Array
+from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.render.spaces import Conversion
 from vfxgan.spec import ImageInput, ModelSpec
 
@@ -90,10 +91,10 @@ class Chain:
         return Stored(np.ascontiguousarray(pixels), clipped), tuple(sorted(notes))
 
 
-def chain_of(runtime: Runtime, output: OutputOptions) -> Chain | None:
+def chain_of(runtime: Runtime, output: OutputOptions, tasks: SharedTasks) -> Chain | None:
     """The chain behind a generator's runtime, None where there is none."""
     links = runtime.links if isinstance(runtime, ChainedRuntime) else ()
-    return Chain(tuple(ImageMaker(link.model, link.runtime, output) for link in links)) if links else None
+    return Chain(tuple(ImageMaker(link.model, link.runtime, output, tasks) for link in links)) if links else None
 
 
 def read_upscaler(name: str) -> ModelFile:

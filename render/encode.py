@@ -1,5 +1,6 @@
 """Scene-linear light to the pixels that are stored: half or float for EXR, sRGB integers for PNG."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,12 @@ from vfxgan.render.spaces import Conversion
 
 Array = NDArray[np.float32]
 
-_TYPES: dict[BitDepth, type[np.generic]] = {"half": np.float16, "float": np.float32, "8": np.uint8, "16": np.uint16}
+STORED_TYPES: dict[BitDepth, type[np.generic]] = {
+    "half": np.float16,
+    "float": np.float32,
+    "8": np.uint8,
+    "16": np.uint16,
+}
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,12 @@ def store(light: Light, bit_depth: BitDepth, conversion: Conversion | None = Non
         conversion: to another colour space; EXR only.
     """
     height, width, channels = light.shape
-    pixels = np.empty((height, width, channels), _TYPES[bit_depth])
+    pixels = np.empty((height, width, channels), STORED_TYPES[bit_depth])
     if conversion is not None:
         planes = np.moveaxis(conversion.apply(_gathered(light)), -1, 0)
         return Stored(pixels, _store_converted(planes, pixels))
     if bit_depth in ("8", "16"):
-        return Stored(pixels, sum(_store_srgb(light, rows, pixels[rows]) for rows in light.blocks()))
+        return Stored(pixels, sum(_store_srgb_block(light, rows, pixels[rows]) for rows in light.blocks()))
     clamped = 0
     for rows in light.blocks():
         for channel in range(channels):
@@ -52,18 +58,22 @@ def store(light: Light, bit_depth: BitDepth, conversion: Conversion | None = Non
     return Stored(pixels, clamped)
 
 
-def store_pixels(light: Array, bit_depth: BitDepth, conversion: Conversion | None = None) -> Stored:
-    """Bring the light of a whole picture into an EXR's type.
+def store_planes(light: Array, out: Pixels, conversion: Conversion | None = None) -> int:
+    """Bring light into a part of a file's pixels.
 
     Args:
-        light: [H, W, C] float32, linear Rec.709, premultiplied; overwritten.
-        bit_depth: half or float.
+        light: [C, h, w] float32, linear Rec.709, premultiplied; overwritten.
+        out: [h, w, C] float16 or float32 (scene-linear or what `conversion` makes of it, premultiplied), uint8 or
+            uint16 (sRGB, unpremultiplied, 0 … 1).
         conversion: to another colour space.
+    Returns:
+        How many values the type or PNG's 0 … 1 could not hold.
     """
+    if np.issubdtype(out.dtype, np.integer):
+        return _store_srgb(light[:3], light[3].copy() if len(light) == 4 else None, out)
     if conversion is not None:
-        light = conversion.apply(light)
-    pixels = np.empty(light.shape, _TYPES[bit_depth])
-    return Stored(pixels, _store_converted(np.moveaxis(light, -1, 0), pixels))
+        light = np.moveaxis(conversion.apply(np.moveaxis(light, 0, -1)), -1, 0)
+    return _store_converted(light, out)
 
 
 def _store_linear(plane: Array, out: Pixels, spare: tuple[Array, Array]) -> int:
@@ -99,19 +109,22 @@ def _clamp_to_float(values: Array) -> int:
     return count
 
 
-def _store_srgb(light: Light, rows: slice, out: Pixels) -> int:
+def _store_srgb_block(light: Light, rows: slice, out: Pixels) -> int:
+    alpha = light.plane(rows, 3).copy() if light.shape[2] == 4 else None
+    return _store_srgb((light.plane(rows, channel) for channel in range(3)), alpha, out)
+
+
+def _store_srgb(colours: Iterable[Array], alpha: Array | None, out: Pixels) -> int:
     """Unpremultiplied in linear light, since dividing sRGB values by alpha gives other colours."""
     largest = np.float32(np.iinfo(out.dtype).max)
-    alpha = light.plane(rows, 3).copy() if light.shape[2] == 4 else None
     clipped = 0
-    for channel in range(3):
-        colour = light.plane(rows, channel)
+    for channel, colour in enumerate(colours):
         if alpha is not None:  # where it is 0, colour (pure emission) stays as it is
             np.divide(colour, alpha, out=colour, where=alpha > 0)
         clipped += int(np.count_nonzero((colour < 0) | (colour > 1 + _ROUNDING)))
         out[..., channel] = np.rint(encode(np.clip(colour, 0, 1)) * largest)
     if alpha is not None:
-        out[..., 3] = np.rint(alpha * largest)
+        out[..., 3] = np.rint(np.clip(alpha, 0, 1) * largest)
     return clipped
 
 

@@ -1,24 +1,33 @@
-"""One picture of a plate to one picture of a frame: its light through the network and back."""
+"""One picture of a plate to one picture of a frame: its light through the network, tile by tile, and back.
 
-from dataclasses import dataclass
+Only the plate and the frame are held whole, each in its file's own type; all between is tiles, and strips of rows.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vfxgan.errors import ImageError
+from vfxgan.errors import ImageError, OutOfMemory, RuntimeFailure
 from vfxgan.images import Pixels
-from vfxgan.margin import margin_px
 from vfxgan.modelfile import ModelFile
-from vfxgan.render.alpha import Divided, divide, multiply
-from vfxgan.render.encode import store_pixels
+from vfxgan.render.encode import STORED_TYPES, store_planes
+from vfxgan.render.finishing import Finishing
 from vfxgan.render.options import BitDepth, OutputOptions
 from vfxgan.render.plate_file import Spaces
 from vfxgan.render.plate_image import PlateImage
+from vfxgan.render.plate_light import NetworkLight, PlateLight, Region
 from vfxgan.render.runtimes import Runtime
-from vfxgan.render.translate import LUMINANCE, enlarge, has_residual, network_to_light, plate_to_network
+from vfxgan.render.shared_tasks import SharedTasks
+from vfxgan.render.tiles import Cell, Cells, TileRule, check_one_tile, tile_rules
+from vfxgan.render.translate import has_residual, plate_to_network
 from vfxgan.spec import ImageInput
 
 Array = NDArray[np.float32]
+
+STRIP_ROWS = 64  # of the plate, where a raw picture is finished at once
 
 
 @dataclass(frozen=True)
@@ -37,12 +46,55 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class _Work:
+    """One picture on its way.
+
+    Attributes:
+        rows, columns: of the data window, cut into tiles.
+    """
+
+    source: PlateLight
+    seen: NetworkLight
+    rows: Cells
+    columns: Cells
+
+
+@dataclass(frozen=True)
 class ImageMaker:
-    """A model on an open runtime, and how its pictures are made. Safe to use from several threads."""
+    """A model on an open runtime, and how its pictures are made. Safe to use from several threads.
+
+    Attributes:
+        tasks: where tiles lie open for threads that have nothing else to do.
+    """
 
     model: ModelFile
     runtime: Runtime
     output: OutputOptions
+    tasks: SharedTasks = field(default_factory=SharedTasks)
+
+    @cached_property
+    def rules(self) -> tuple[TileRule, TileRule]:
+        """How rows and columns are cut.
+
+        Raises:
+            UsageError: the model cannot be tiled as asked.
+        """
+        height, width = self.runtime.input_shape[2:]
+        return tile_rules(self.model.spec, (height, width), self.output.tile, self.output.tile_mode)
+
+    @cached_property
+    def recorded(self) -> OutputOptions:
+        """The output options with the tiles that they come to: what a recipe holds."""
+        rows, columns = self.rules
+        if rows.side_px is None or rows.whole_display:
+            return replace(self.output, tile=0, tile_mode=None)
+        # A static size that is no square is in the model's own file or engine.
+        side = rows.side_px if rows.side_px == columns.side_px else None
+        return replace(self.output, tile=side, tile_mode=self.output.tile_mode or "measured")
+
+    def check(self) -> None:
+        """Raises UsageError if the model cannot be tiled as asked: before anything is read."""
+        _ = self.rules
 
     def draw(self, image: PlateImage, spaces: Spaces, depth: BitDepth, number: int) -> Drawn:
         """Make a picture.
@@ -52,9 +104,11 @@ class ImageMaker:
             number: of the frame; grain is keyed by it.
         Raises:
             ImageError: the plate does not fit the model, or the network gave NaN or infinity.
+            OutOfMemory: tiles are too large for this machine.
             RuntimeFailure: the runtime failed.
         """
-        return self.finish(self.raw(image, spaces), image, spaces, depth, number)
+        work = self._work(image, spaces)
+        return self._finished(self._strips(work), work, spaces, depth, number)
 
     def raw(self, image: PlateImage, spaces: Spaces) -> Array:
         """What the network gives for a picture, nothing done to it yet.
@@ -62,96 +116,144 @@ class ImageMaker:
         Returns:
             [C', s·H, s·W] float32 in the network's range, for the data window.
         Raises:
-            ImageError, RuntimeFailure: as `draw`.
+            ImageError, OutOfMemory, RuntimeFailure: as `draw`.
         """
-        colour, _, _ = self._network_colour(image, spaces)
-        x, _ = plate_to_network(colour, self.model.spec, self.output.encoding)
-        return self._through(x)[0]
+        work, scale = self._work(image, spaces), self.model.spec.scale
+        whole = np.empty(
+            (self.model.spec.channels_out, work.source.height * scale, work.source.width * scale), np.float32
+        )
+        for top, strip in self._strips(work):
+            whole[:, top * scale : top * scale + strip.shape[1]] = strip
+        return whole
 
     def finish(self, raw: Array, image: PlateImage, spaces: Spaces, depth: BitDepth, number: int) -> Drawn:
         """From the network's raw picture to the stored one; arguments and errors as `raw` and `draw`."""
-        spec = self.model.spec
-        colour, alpha, divided = self._network_colour(image, spaces)
-        _, residual = plate_to_network(colour, spec, self.output.encoding)
-        large = None if residual is None else enlarge(residual, spec.scale)
-        made = network_to_light(raw, large, spec, self.output.encoding)
-        if divided is not None:
-            made = multiply(made, divided, spec.scale)
-        notes = self._notes(alpha) if divided is None else ()
-        stored = store_pixels(np.moveaxis(made, 0, -1), depth, spaces.from_light)
-        return Drawn(stored.pixels, stored.clipped, notes)
+        scale, height = self.model.spec.scale, image.pixels.shape[0]
+        tops = range(0, height, STRIP_ROWS)
+        strips = ((top, raw[:, top * scale : min(top + STRIP_ROWS, height) * scale]) for top in tops)
+        return self._finished(strips, self._work(image, spaces), spaces, depth, number)
 
-    def _network_colour(self, image: PlateImage, spaces: Spaces) -> tuple[Array, Array | None, Divided | None]:
-        """What the network is to see, the plate's alpha, and the division by it where there was one."""
+    def _work(self, image: PlateImage, spaces: Spaces) -> _Work:
         spec = self.model.spec
         assert isinstance(spec.input, ImageInput)
-        light = _in_light(image, spaces)
-        colour, alpha = (light[:-1], light[-1]) if len(light) in (2, 4) else (light, None)
-        if alpha is None or spec.channels_out == 4 or spec.input.channels != 3:
-            return _with_channels(colour, alpha, spec.input.channels), alpha, None
-        divided = divide(_with_channels(colour, None, 3), alpha)
-        return divided.colour, alpha, divided
+        source = PlateLight(image, spaces)
+        makes_alpha = spec.channels_out == 4 or spec.input.channels != 3
+        seen = NetworkLight(source, spec.input.channels, divided=source.has_alpha and not makes_alpha)
+        (x, y, width, height), (left, top, across, down) = image.data, image.display
+        rows = self.rules[0].cells(y - top, height, down)
+        columns = self.rules[1].cells(x - left, width, across)
+        check_one_tile(spec, rows, columns)
+        return _Work(source, seen, rows, columns)
 
-    def _notes(self, alpha: Array | None) -> tuple[str, ...]:
+    def _finished(
+        self, strips: Iterator[tuple[int, Array]], work: _Work, spaces: Spaces, depth: BitDepth, number: int
+    ) -> Drawn:
+        spec = self.model.spec
+        finishing = Finishing(spec, self.output, work.source, work.seen, number)
+        channels = 4 if work.seen.divided is not None else spec.channels_out
+        height, width = work.source.height * spec.scale, work.source.width * spec.scale
+        pixels = np.empty((height, width, channels), STORED_TYPES[depth])
+
+        def store(top: int, strip: Array) -> int:
+            light = finishing.light(top, strip)
+            rows = slice(top * spec.scale, top * spec.scale + light.shape[1])
+            return store_planes(light, pixels[rows], spaces.from_light)
+
+        parts = (partial(store, top, strip) for top, strip in strips)
+        clipped = sum(self.tasks.in_order(parts))
+        return Drawn(pixels, clipped, self._notes(work))
+
+    def _strips(self, work: _Work) -> Iterator[tuple[int, Array]]:
+        """The raw picture from its top: the first row, in px of the plate, and [C', s·h, s·W]."""
+        scale, kept = self.model.spec.scale, None
+        results = self._tiles(work)
+        for row in work.rows.tiles:
+            strip = np.zeros(
+                (self.model.spec.channels_out, (row.stop - row.start) * scale, work.source.width * scale), np.float32
+            )
+            for column in work.columns.tiles:
+                part = next(results)
+                column.fade(part, scale, axis=2)
+                strip[:, :, column.start * scale : column.stop * scale] += part
+            row.fade(strip, scale, axis=1)
+            if kept is not None:
+                strip[:, : kept.shape[1]] += kept
+            end = row.stop if row.after is None else max(row.after - row.blend, row.start)
+            kept = strip[:, (end - row.start) * scale :].copy() if end < row.stop else None
+            for top in range(row.start, end, STRIP_ROWS):
+                yield top, strip[:, (top - row.start) * scale : (min(top + STRIP_ROWS, end) - row.start) * scale]
+
+    def _tiles(self, work: _Work) -> Iterator[Array]:
+        """The used part of each tile's output, row by row: [C', h, w], to be written to."""
+        places = [(row, column) for row in work.rows.tiles for column in work.columns.tiles]
+        groups = list(_batches(places, self.runtime.batch))
+        parts: Iterator[Callable[[], list[Array]]] = (partial(self._infer, work, group) for group in groups)
+        for made in self.tasks.in_order(parts):
+            yield from made
+
+    def _infer(self, work: _Work, places: Sequence[tuple[Cell, Cell]]) -> list[Array]:
+        spec, inputs = self.model.spec, []
+        for row, column in places:
+            colour = work.seen.colour(Region(row.first, column.first, row.side, column.side))
+            inputs.append(plate_to_network(colour, spec, self.output.encoding)[0])
+        try:
+            made = self.runtime.infer(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
+        except (MemoryError, RuntimeFailure) as error:
+            raise _out_of_memory(error, places[0], spec.input) if _is_memory(error) else error from None
+        used = [
+            y[:, row.used(spec.scale), column.used(spec.scale)] for y, (row, column) in zip(made, places, strict=True)
+        ]
+        if not all(np.isfinite(float(part.min()) + float(part.max())) for part in used):
+            raise ImageError("the network gave NaN or infinity on this plate")
+        return used
+
+    def _notes(self, work: _Work) -> tuple[str, ...]:
         spec = self.model.spec
         assert isinstance(spec.input, ImageInput)
         notes = []
-        if alpha is not None and spec.channels_out == 3:
+        carried = work.seen.divided is not None or not work.source.has_alpha
+        if not carried and spec.channels_out == 3:
             notes.append(f"the plates' alpha is not carried: {spec.name!r} does not make RGB of RGB")
-        elif alpha is not None and spec.input.channels != 4:
+        elif not carried and spec.input.channels != 4:
             notes.append(f"the plates' alpha is not carried: {spec.name!r} makes its own")
         if not has_residual(spec) and not spec.encoding.extended:
             peak = f"light outside 0 … {spec.encoding.peak:g}"
             notes.append(f"{spec.name!r} does not take RGB: {peak} is cut off before it")
         return tuple(notes)
 
-    def _through(self, x: Array) -> Array:
-        """[1, C, H, W] to [1, C', s·H, s·W], edges repeated before and cut off after."""
-        height, width, scale = x.shape[2], x.shape[3], self.model.spec.scale
-        top, left, rows, columns = self._padding(height, width)
-        bottom, right = rows - height - top, columns - width - left
-        y = self.runtime.infer(np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), mode="edge"))
-        return y[:, :, top * scale : (top + height) * scale, left * scale : (left + width) * scale]
 
-    def _padding(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """Rows above and columns left of a plate, and the height and width that the network sees."""
-        wanted = margin_px(self.model.spec)
-        down, across = self.runtime.input_shape[2:]
-        top, rows = self._padded(height, wanted, down)
-        left, columns = self._padded(width, wanted, across)
-        return top, left, rows, columns
-
-    def _padded(self, side: int, margin: int, static: int | None) -> tuple[int, int]:
-        assert isinstance(self.model.spec.input, ImageInput)
-        if static is None:
-            multiple = self.model.spec.input.size_multiple
-            return margin, -(-(side + 2 * margin) // multiple) * multiple
-        if side > static:
-            takes = "×".join(str(length) for length in reversed(self.runtime.input_shape[2:]))
-            raise ImageError(
-                f"{side} px are more than the {static} of the model's static {takes}, and plates are not tiled yet; "
-                "export it for a larger size"
-            )
-        return min(margin, (static - side) // 2), static
+def _batches(places: Sequence[tuple[Cell, Cell]], most: int) -> Iterator[Sequence[tuple[Cell, Cell]]]:
+    """Neighbours of one size, as many as the runtime takes at a time."""
+    batch: list[tuple[Cell, Cell]] = []
+    for place in places:
+        if batch and (len(batch) == most or _size(batch[0]) != _size(place)):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
-def _in_light(image: PlateImage, spaces: Spaces) -> Array:
-    """[C, H, W] linear Rec.709."""
-    planes = np.ascontiguousarray(np.moveaxis(image.pixels, -1, 0), np.float32)
-    if spaces.to_light is None:
-        return planes
-    if len(planes) < 3:
-        raise ImageError(f"grey plates have no colour space, and this one is in {spaces.to_light.space!r}")
-    converted = spaces.to_light.apply(np.moveaxis(planes, 0, -1))
-    return np.ascontiguousarray(np.moveaxis(converted, -1, 0))
+def _size(place: tuple[Cell, Cell]) -> tuple[int, int]:
+    return place[0].side, place[1].side
 
 
-def _with_channels(colour: Array, alpha: Array | None, channels: int) -> Array:
-    """Grey or RGB to what the network takes, as in training: grey is repeated, and what has no alpha is opaque."""
-    if channels == 1:
-        return colour if len(colour) == 1 else np.tensordot(LUMINANCE, colour, 1)[None]
-    planes = colour if len(colour) == 3 else np.repeat(colour, 3, axis=0)
-    if channels == 3:
-        return planes
-    opaque = np.ones_like(planes[0]) if alpha is None else alpha
-    return np.concatenate([planes, opaque[None]])
+MEMORY_WORDS = ("out of memory", "bad_alloc", "failed to allocate", "cannot allocate", "alloc_failed", "outofmemory")
+
+
+def _is_memory(error: BaseException) -> bool:
+    """What runtimes say has no type of its own."""
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error).lower().replace("out_of_memory", "out of memory")
+    return any(word in text for word in MEMORY_WORDS)
+
+
+def _out_of_memory(error: BaseException, place: tuple[Cell, Cell], source: object) -> OutOfMemory:
+    assert isinstance(source, ImageInput)
+    rows, columns = _size(place)
+    half = max(max(rows, columns) // 2 // source.size_multiple, 1) * source.size_multiple
+    return OutOfMemory(
+        f"not enough memory for {columns}×{rows} px at a time ({' '.join(str(error).split())[:160] or 'allocation'}); "
+        f"give --tile {half}, or fewer --threads"
+    )

@@ -1,4 +1,7 @@
-"""Many frames over the cores. Each worker makes whole frames, so memory holds one a worker, however many there are."""
+"""Many frames over the cores. Each worker makes whole frames, so memory holds one a worker, however many there are.
+
+A worker without a frame, at the end of a sequence or where memory allows only a few at a time, helps with the others'.
+"""
 
 import queue
 import signal
@@ -7,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from vfxgan.errors import Interrupted, VfxganError, WriteError
+from vfxgan.errors import Interrupted, OutOfMemory, VfxganError, WriteError
 from vfxgan.interrupts import in_main_thread, sigterm_interrupts
 from vfxgan.progress import Progress
 from vfxgan.render.plan import Frame
+from vfxgan.render.shared_tasks import Part, SharedTasks
 
 Outcome = Literal["rendered", "kept"]
 
@@ -72,9 +76,10 @@ class _Event:
 class _Crew:
     """Threads that take frames in order, `batch` at a time, until there are none or somebody says stop."""
 
-    def __init__(self, frames: Sequence[Frame], work: Work, batch: int) -> None:
+    def __init__(self, frames: Sequence[Frame], work: Work, batch: int, at_once: int, tasks: SharedTasks) -> None:
         self._frames, self._work, self._batch = frames, work, batch
-        self._next = 0
+        self._at_once, self._tasks = at_once, tasks
+        self._next = self._taken = 0
         self._lock = threading.Lock()
         self.stop = threading.Event()
         self.events: queue.SimpleQueue[_Event] = queue.SimpleQueue()
@@ -84,27 +89,48 @@ class _Crew:
     def run(self) -> None:
         """Body of one thread."""
         try:
-            while batch := self._take():
-                for frame in batch:
-                    if self.stop.is_set():
-                        return
-                    self._make(frame)
+            while (job := self._take()) is not None:
+                if isinstance(job, Part):
+                    job.run()
+                else:
+                    self._make_all(job)
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits, which raises it
             self._give_up(error)
         finally:
             self.events.put(_Event(None, {}))
 
-    def _take(self) -> Sequence[Frame]:
-        with self._lock:
-            first, self._next = self._next, self._next + self._batch
-        return [] if self.stop.is_set() else self._frames[first : first + self._batch]
+    def _take(self) -> Sequence[Frame] | Part[object] | None:
+        """Frames of one's own, or else a part of somebody's; None when there will be no more."""
+        with self._tasks.changed:
+            while not self.stop.is_set():
+                if self._next < len(self._frames) and self._taken < self._at_once:
+                    first, self._next = self._next, self._next + self._batch
+                    self._taken += 1
+                    return self._frames[first : first + self._batch]
+                if (part := self._tasks.claim_any()) is not None:
+                    return part
+                if not self._taken and self._next >= len(self._frames):
+                    break
+                self._tasks.changed.wait()
+            return None
+
+    def _make_all(self, frames: Sequence[Frame]) -> None:
+        try:
+            for frame in frames:
+                if self.stop.is_set():
+                    return
+                self._make(frame)
+        finally:
+            with self._tasks.changed:
+                self._taken -= 1
+                self._tasks.changed.notify_all()
 
     def _make(self, frame: Frame) -> None:
         facts: dict[str, Any] = dict(frame.facts)
         try:
             made = self._work(frame)
-        except WriteError:
-            raise  # a disk that is full for one frame is full for all
+        except (WriteError, OutOfMemory):
+            raise  # a disk that is full for one frame is full for all, and so is memory
         except VfxganError as error:
             named = "" if frame.source in str(error) else f" ({frame.source})"
             reason = f"frame {frame.number}{named}: {error}"
@@ -120,22 +146,43 @@ class _Crew:
     def _give_up(self, error: BaseException) -> None:
         with self._lock:
             self.fatal = self.fatal or error
+        self.end()
+
+    def end(self) -> None:
+        """Take no more frames; those in flight are finished by the threads that have them."""
         self.stop.set()
+        with self._tasks.changed:
+            self._tasks.changed.notify_all()
 
 
-def make_frames(frames: Sequence[Frame], work: Work, *, threads: int, batch: int, progress: Progress) -> Tally:
+@dataclass(frozen=True)
+class Pace:
+    """How the cores are used; changes no pixel.
+
+    Attributes:
+        threads: that work at a time.
+        batch: how many frames a worker takes at a time.
+        at_once: workers that have frames of their own; the others help them. Memory grows with it.
+    """
+
+    threads: int
+    batch: int
+    at_once: int
+
+
+def make_frames(frames: Sequence[Frame], work: Work, pace: Pace, tasks: SharedTasks, progress: Progress) -> Tally:
     """Run `work` on every frame, and tell `progress` of each.
 
     Args:
-        batch: how many frames a worker takes at a time; decides nothing but the order of work.
+        tasks: where `work` lays parts of frames open.
     Returns:
         The tally, with the reasons of frames that failed; the others are done.
     Raises:
-        WriteError: the disk is full or gone; says how many frames are done.
+        WriteError, OutOfMemory: the disk is full or gone, or memory is; says how many frames are done.
         Interrupted: Ctrl-C or SIGTERM; says how many frames are done.
     """
-    crew = _Crew(frames, work, batch)
-    workers = [threading.Thread(target=crew.run, name=f"frames-{n}") for n in range(min(threads, len(frames)))]
+    crew = _Crew(frames, work, pace.batch, pace.at_once, tasks)
+    workers = [threading.Thread(target=crew.run, name=f"frames-{n}") for n in range(pace.threads)]
     with sigterm_interrupts():
         try:
             for worker in workers:
@@ -168,7 +215,7 @@ def _show(crew: _Crew, workers: int, progress: Progress) -> None:
 
 def _wind_down(crew: _Crew, workers: Sequence[threading.Thread]) -> None:
     """Let the frames in flight finish; a second Ctrl-C does not cut them."""
-    crew.stop.set()
+    crew.end()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread() else None
     for worker in workers:
         if worker.ident is not None:
@@ -178,8 +225,8 @@ def _wind_down(crew: _Crew, workers: Sequence[threading.Thread]) -> None:
 
 
 def _raise_fatal(crew: _Crew, total: int) -> None:
-    if isinstance(crew.fatal, WriteError):
-        raise WriteError(
+    if isinstance(crew.fatal, WriteError | OutOfMemory):
+        raise type(crew.fatal)(
             f"{crew.fatal}; stopped: {crew.tally.done} of {total} frames are done and whole, the same command goes on"
         ) from crew.fatal
     if crew.fatal is not None:

@@ -16,6 +16,7 @@ from vfxgan.render.plan import Frame
 from vfxgan.render.plate_file import Plate, Spaces, carried, file_digest, find_spaces, plate_layout, read_plate
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.runtimes import Runtime
+from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.render.spaces import conversion_of, header_of
 
 CHANNELS = ("R", "G", "B", "A")
@@ -47,6 +48,10 @@ class PlateMaker:
         return self.images.runtime
 
     @property
+    def tasks(self) -> SharedTasks:
+        return self.images.tasks
+
+    @property
     def output(self) -> OutputOptions:
         return self.images.output
 
@@ -55,7 +60,7 @@ class PlateMaker:
         return self._recipe(self._look(frame.plate))
 
     def _recipe(self, known: _Known) -> Recipe:
-        options = self.output.for_recipe(known.spaces.config_id)
+        options = self.images.recorded.for_recipe(known.spaces.config_id)
         return Recipe(self.model.sha256, None, options, self.runtime.fingerprint, plate=known.digest)
 
     def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
@@ -100,16 +105,18 @@ class PlateMaker:
         return known
 
 
-def plate_maker(model: ModelFile, runtime: Runtime, output: OutputOptions) -> PlateMaker:
+def plate_maker(model: ModelFile, runtime: Runtime, output: OutputOptions, tasks: SharedTasks) -> PlateMaker:
     """Join a model, an open runtime and output options.
 
     Raises:
-        UsageError: a colour space that was asked for, or its config, is unknown.
+        UsageError: a colour space that was asked for, or its config, is unknown; the model cannot be tiled so.
     """
     for option, name in (("--in-colorspace", output.in_colorspace), ("--colorspace", output.colorspace)):
         if name is not None and name != AS_PLATE:
             conversion_of(name, output.ocio, option)
-    return PlateMaker(ImageMaker(model, runtime, output))
+    images = ImageMaker(model, runtime, output, tasks)
+    images.check()
+    return PlateMaker(images)
 
 
 def _state(path: Path) -> tuple[int, int, int]:

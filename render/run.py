@@ -7,12 +7,13 @@ from vfxgan.images import use_threads
 from vfxgan.progress import Progress
 from vfxgan.render.chain import ChainedRuntime, Link
 from vfxgan.render.frames import FrameMaker
-from vfxgan.render.pipeline import Made, Tally, make_frames
+from vfxgan.render.pipeline import Made, Pace, Tally, make_frames
 from vfxgan.render.plan import Consent, Finding, Frame, State, examine, look, refuse_foreign
 from vfxgan.render.plates import plate_maker
 from vfxgan.render.request import Job
 from vfxgan.render.runtimes import Runtime, RuntimeOptions, load_runtime
 from vfxgan.render.seeds import seed_maker
+from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.spec import LatentInput
 from vfxgan.whole_files import check_writable
 
@@ -21,7 +22,7 @@ NAMED_FAILURES = 20
 
 def open_runtime(job: Job) -> Runtime:
     """The runtime of a job, with one stream a worker, and those of its upscalers with it."""
-    streams = min(job.threads, len(job.frames))
+    streams = job.threads
     runtime = load_runtime(job.runtime, job.model, RuntimeOptions(streams, job.engine))
     if not job.upscalers:
         return runtime
@@ -55,7 +56,7 @@ def prepare(job: Job, runtime: Runtime) -> FrameMaker:
     """Join what a frame needs, for `survey` and `render`."""
     use_threads(1)
     make = seed_maker if isinstance(job.model.spec.input, LatentInput) else plate_maker
-    return make(job.model, runtime, job.output)
+    return make(job.model, runtime, job.output, SharedTasks(job.threads))
 
 
 def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
@@ -71,7 +72,8 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
     if left:
         progress.warn(f"{job.pattern.folder}: {left} unfinished files of runs that were killed were removed")
     work = _Work(maker, job.consent)
-    tally = make_frames(job.frames, work, threads=job.threads, batch=job.batch, progress=progress)
+    pace = Pace(job.threads, job.batch, at_once=job.threads)
+    tally = make_frames(job.frames, work, pace, maker.tasks, progress)
     if tally.failed:
         numbers = ", ".join(map(str, sorted(tally.failed)[:NAMED_FAILURES]))
         more = " …" if len(tally.failed) > NAMED_FAILURES else ""

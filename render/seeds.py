@@ -19,6 +19,7 @@ from vfxgan.render.light import Light
 from vfxgan.render.options import OutputOptions, walk_of
 from vfxgan.render.plan import Frame
 from vfxgan.render.runtimes import Runtime
+from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.render.spaces import Conversion, find_conversion, header_of
 from vfxgan.spec import LatentInput
 
@@ -41,6 +42,7 @@ class SeedMaker:
     conversion: Conversion | None
     path: LatentPath | None
     chain: Chain | None
+    tasks: SharedTasks
 
     def recipe(self, frame: Frame) -> Recipe:
         """See `FrameMaker.recipe`."""
@@ -86,13 +88,14 @@ class SeedMaker:
         return {"compression": self.output.compression, **header_of(self.output, self.conversion)}
 
 
-def seed_maker(model: ModelFile, runtime: Runtime, output: OutputOptions) -> SeedMaker:
+def seed_maker(model: ModelFile, runtime: Runtime, output: OutputOptions, tasks: SharedTasks) -> SeedMaker:
     """Join a model, an open runtime and output options.
 
     Raises:
         UsageError: the colour space or its config is unknown.
     """
-    return SeedMaker(model, runtime, output, find_conversion(output), _path(model, output), chain_of(runtime, output))
+    path, chain = _path(model, output), chain_of(runtime, output, tasks)
+    return SeedMaker(model, runtime, output, find_conversion(output), path, chain, tasks)
 
 
 def _path(model: ModelFile, output: OutputOptions) -> LatentPath | None:

@@ -205,7 +205,7 @@ def test_a_model_of_a_size_multiple_or_a_static_size_is_padded_for(cli: Any, ima
     small = image_model(tmp_path / "small.onnx", size=(8, 16))
     result = cli("render", small, "--in", source, "--out", "c.exr")
     assert result.code == 3
-    assert "9 px are more than the 8 of the model's static 16×8, and plates are not tiled yet" in result.err
+    assert "9 px are more than the 8 of the model's static size, and 'tiny identity' sees the whole" in result.err
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
