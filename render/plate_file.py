@@ -1,4 +1,4 @@
-"""A plate on disk: which channels, windows and metadata it has, which colour space, which bytes."""
+"""A plate on disk: which colour space it is in, what of its header holds for a frame, which bytes it has."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,23 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vfxgan.errors import ImageError, UsageError
-from vfxgan.images import MAX_IMAGE_MIB, Layout, Pixels, choose_colour, read_channels, read_layout
-from vfxgan.render.half import LARGEST_HALF
-from vfxgan.render.options import AS_PLATE, REC709, BadPixels, OutputOptions
+from vfxgan.images import Part
+from vfxgan.render.options import AS_PLATE, REC709, OutputOptions
+from vfxgan.render.primaries import Primaries, from_rec709, to_rec709
 from vfxgan.render.spaces import CHROMATICITIES, Conversion, conversion_of
+from vfxgan.render.srgb import SrgbToLight
 
-Array = NDArray[np.float32]
+AnyConversion = Conversion | Primaries | SrgbToLight
 
-TYPES = ("half", "float")
-NAMED_CHANNELS = 4
-LARGEST_FLOAT = np.finfo(np.float32).max
-# What describes how the plate was stored, or channels that are not carried, is not said of another file.
-_NOT_CARRIED = ("compression", "multiView", "name", "view", "Orientation", "oiio:ColorSpace")
-_NOT_CARRIED_PREFIXES = ("openexr:", "oiio:", "tiff:", "vfxgan:", "cryptomatte/", "textureformat", "wrapmodes")
+# What describes how the plate was stored, or which way up, is not said of another file.
+_NOT_CARRIED = ("compression", "oiio:ColorSpace", "planarconfig", "DateTime")
+_NOT_CARRIED_PREFIXES = ("openexr:", "oiio:", "tiff:", "dpx:", "png:", "vfxgan:", "textureformat", "wrapmodes")
+_OF_EXR_ALONE = ("Orientation",)  # elsewhere it was undone
 _OF_COLOUR = ("colorInteropID", "chromaticities", "adoptedNeutral", "whiteLuminance")
+_OF_CARRIED_CHANNELS = "cryptomatte/"
+ASSUMED = "plates that name no colour space are taken as linear Rec.709; --in-colorspace names another"
 
 
 @dataclass(frozen=True)
@@ -35,84 +35,15 @@ class Spaces:
         note: what was assumed, "" for nothing.
     """
 
-    to_light: Conversion | None
-    from_light: Conversion | None
+    to_light: AnyConversion | None
+    from_light: Conversion | Primaries | None
     keeps_header: bool
     note: str
 
     @property
     def config_id(self) -> str | None:
         """Of the OCIO config, where one was used."""
-        used = self.to_light or self.from_light
-        return used.config_id if used else None
-
-
-@dataclass(frozen=True)
-class Plate:
-    """A plate's pixels.
-
-    Attributes:
-        pixels: [H, W, C] as stored, finite; C is 1 (grey), 2 (grey, alpha), 3 or 4.
-        repaired: pixels that held NaN or Inf.
-    """
-
-    layout: Layout
-    pixels: Pixels
-    repaired: int
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What of the file is left behind."""
-        left = [name for index, name in enumerate(self.layout.channels) if index not in self.layout.chosen]
-        notes = []
-        if left:
-            named = ", ".join(left[:NAMED_CHANNELS]) + (", …" if len(left) > NAMED_CHANNELS else "")
-            notes.append(f"{len(left)} other channels are not carried yet ({named})")
-        if self.layout.parts > 1:
-            notes.append(f"{self.layout.parts - 1} other parts are not carried yet")
-        return tuple(notes)
-
-
-def plate_layout(path: Path) -> Layout:
-    """The header of a plate.
-
-    Raises:
-        ImageError: missing, not an image, without colour, too large, or of a type that plates have not.
-    """
-    layout = read_layout(path, choose_colour)
-    _check_layout(layout, path)
-    return layout
-
-
-def read_plate(path: Path, bad_pixels: BadPixels) -> Plate:
-    """Decode the colour channels of a plate.
-
-    Raises:
-        ImageError: as `plate_layout`, cut short, or NaN or Inf in it and `bad_pixels` is "error".
-    """
-    plate_layout(path)  # before memory is taken for its pixels
-    layout, pixels = read_channels(path, choose_colour)
-    finite = np.isfinite(pixels)
-    if finite.all():
-        return Plate(layout, pixels, 0)
-    bad = ~finite.all(axis=-1)
-    count = int(bad.sum())
-    if bad_pixels == "error":
-        y, x = np.argwhere(bad)[0]
-        raise ImageError(
-            f"{path}: {count} pixels hold NaN or Inf, the first at x {x + layout.data[0]}, y {y + layout.data[1]}; "
-            "repair the plate, or give --bad-pixels zero or clamp"
-        )
-    largest = float(LARGEST_HALF if layout.type == "half" else LARGEST_FLOAT) if bad_pixels == "clamp" else 0.0
-    return Plate(layout, np.nan_to_num(pixels, nan=0.0, posinf=largest, neginf=-largest), count)
-
-
-def _check_layout(layout: Layout, path: Path) -> None:
-    if layout.type not in TYPES:
-        raise ImageError(f"{path}: stores {layout.type} values; plates are half or float EXR so far")
-    for _, _, width, height in (layout.data, layout.display):
-        if width < 1 or height < 1 or width * height * 16 > MAX_IMAGE_MIB * 2**20:
-            raise ImageError(f"{path}: a window of {width}×{height} cannot be used; replace the file")
+        return next((used.config_id for used in (self.to_light, self.from_light) if used and used.config_id), None)
 
 
 def file_digest(path: Path) -> str:
@@ -133,52 +64,91 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def find_spaces(layout: Layout, path: Path, output: OutputOptions) -> Spaces:
-    """Which space a plate is in, by the option, its `colorInteropID`, its chromaticities, or else linear Rec.709.
+def find_spaces(part: Part, file_format: str, path: Path, output: OutputOptions) -> Spaces:
+    """Which space a plate is in: by the option, its `colorInteropID`, its chromaticities, or else by its format.
+
+    EXR and floats are linear Rec.709 then, and integers (PNG, TIFF) sRGB; DPX has to be named.
 
     Raises:
-        ImageError: the file names a space that is unknown.
+        ImageError: the file names a space that is unknown, or one that is none.
     """
-    name, note = _space_of(layout, path, output)
     try:
-        to_light = conversion_of(name, output.ocio, str(path), to_light=True)
-        target = name if output.colorspace == AS_PLATE else output.colorspace
-        from_light = conversion_of(target, output.ocio, str(path))
+        to_light, back, note = _plate_space(part, file_format, path, output)
+        if output.format == "png":  # sRGB, which is made where it is stored
+            return Spaces(to_light, None, False, note)
+        if output.colorspace != AS_PLATE:
+            return Spaces(to_light, conversion_of(output.colorspace, output.ocio, str(path)), False, note)
+        if file_format != "openexr" and to_light is not None and not to_light.linear:
+            note = note or f"plates in {to_light.space} become linear Rec.709 in EXR; --colorspace names another"
+            return Spaces(to_light, None, False, note)
+        return Spaces(to_light, back, output.in_colorspace is None, note)
     except UsageError as error:  # of one plate, not of the command
         raise ImageError(f"{error}; name its space with --in-colorspace") from error
-    keeps = output.colorspace == AS_PLATE and output.in_colorspace is None
-    return Spaces(to_light, from_light, keeps, note)
 
 
-def _space_of(layout: Layout, path: Path, output: OutputOptions) -> tuple[str, str]:
-    if output.in_colorspace is not None:
-        return output.in_colorspace, ""
-    named = layout.attributes.get("colorInteropID") or layout.attributes.get("vfxgan:colorspace")
-    if isinstance(named, str) and named not in ("", "unknown", "data"):
-        return named, ""
-    primaries = layout.attributes.get("chromaticities")
-    if primaries is None:
-        return REC709, "plates that name no colour space are taken as linear Rec.709; --in-colorspace names another"
+def _plate_space(
+    part: Part, file_format: str, path: Path, output: OutputOptions
+) -> tuple[AnyConversion | None, Conversion | Primaries | None, str]:
+    """From the plate's space, into it, and what was assumed."""
+    name, note = output.in_colorspace, ""
+    named = part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")
+    if name is None and file_format == "dpx":
+        raise ImageError(f"{path}: a DPX does not say which space it is in; name it with --in-colorspace")
+    if name is None and file_format != "openexr" and _is_integer(part):
+        linear = "lin_" in str(part.attributes.get("oiio:ColorSpace", "")).lower()
+        return (None, None, "") if linear else (SrgbToLight(), None, "")
+    if name is None and isinstance(named, str) and named not in ("", "unknown", "data"):
+        name = named
+    if name is None:
+        primaries = part.attributes.get("chromaticities")
+        if primaries is not None:
+            known = _known_primaries(primaries)
+            if known is None:
+                return (*_own_primaries(primaries, path), "")
+            name = known
+        else:
+            name, note = REC709, ASSUMED
+    to_light = conversion_of(name, output.ocio, str(path), to_light=True)
+    return to_light, conversion_of(name, output.ocio, str(path)), note
+
+
+def _is_integer(part: Part) -> bool:
+    return part.formats[0].startswith("uint")
+
+
+def _known_primaries(primaries: Any) -> str | None:
     for name, known in CHROMATICITIES.items():
         if len(primaries) == len(known) and np.allclose(primaries, known, atol=2e-4):
-            return name, ""
-    shown = ", ".join(f"{value:.4g}" for value in primaries)
-    raise ImageError(
-        f"{path}: its chromaticities ({shown}) are of no space that is known; name one with --in-colorspace"
-    )
+            return name
+    return None
 
 
-def carried(layout: Layout, *, colour: bool) -> tuple[dict[str, Any], Mapping[str, Any]]:
+def _own_primaries(primaries: Any, path: Path) -> tuple[Primaries, Primaries]:
+    there, back = to_rec709(primaries), from_rec709(primaries)
+    if there is None or back is None:
+        shown = ", ".join(f"{value:.4g}" for value in primaries)
+        raise ImageError(f"{path}: its chromaticities ({shown}) span no space; name one with --in-colorspace")
+    return there, back
+
+
+def carried(part: Part, file_format: str, *, colour: bool, channels: bool) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """The metadata that holds for a frame made from this plate, and its types.
 
     Args:
         colour: the frame is in the plate's colour space.
+        channels: the plate's other channels are carried, and so is what is said of them.
     """
     kept = {
         name: value
-        for name, value in layout.attributes.items()
-        if name not in _NOT_CARRIED
+        for name, value in part.attributes.items()
+        if value is not None
+        and name not in _NOT_CARRIED
         and not name.startswith(_NOT_CARRIED_PREFIXES)
         and (colour or name not in _OF_COLOUR)
+        and (channels or not name.startswith(_OF_CARRIED_CHANNELS))
+        and (file_format == "openexr" or name not in _OF_EXR_ALONE)
     }
-    return kept, {name: layout.types[name] for name in kept}
+    types = {name: part.types[name] for name in kept}
+    if part.name:
+        kept["oiio:subimagename"] = part.name
+    return kept, types

@@ -1,25 +1,27 @@
-"""One plate to one frame: its light through the network, whole, and back into its windows, type and colour space."""
+"""One plate to one frame: each of its pictures through the network, and all of them back into a file like the plate."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
 
 from vfxgan.errors import ImageError
-from vfxgan.images import Picture
+from vfxgan.images import OpenImage, Picture
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Recipe
 from vfxgan.render.frames import Written, write_stamped
 from vfxgan.render.image_maker import Drawn, ImageMaker
 from vfxgan.render.options import AS_PLATE, BitDepth, OutputOptions
 from vfxgan.render.plan import Frame
-from vfxgan.render.plate_file import Plate, Spaces, carried, file_digest, find_spaces, plate_layout, read_plate
+from vfxgan.render.plate_file import Spaces, file_digest, find_spaces
+from vfxgan.render.plate_frame import Made, assemble, notes
 from vfxgan.render.plate_image import PlateImage
+from vfxgan.render.plate_layers import Chosen, choose_pictures
+from vfxgan.render.plate_reading import Read, check_picture, check_plate, read_image
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
-from vfxgan.render.spaces import conversion_of, header_of
-
-CHANNELS = ("R", "G", "B", "A")
+from vfxgan.render.spaces import conversion_of
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class PlateMaker:
     def output(self) -> OutputOptions:
         return self.images.output
 
+    @property
+    def _scale(self) -> int:
+        return self.model.spec.scale
+
     def recipe(self, frame: Frame) -> Recipe:
         """See `FrameMaker.recipe`."""
         return self._recipe(self._look(frame.plate))
@@ -67,31 +73,78 @@ class PlateMaker:
         """See `FrameMaker.write`."""
         known = self._look(frame.plate)
         assert frame.plate is not None
-        assert self.output.bad_pixels is not None
-        plate = read_plate(frame.plate, self.output.bad_pixels)
-        if _state(frame.plate) != known.state:
-            raise ImageError(f"{frame.plate}: changed while it was read; run the same command again when it is whole")
-        depth = self.output.bit_depth if self.output.bit_depth != AS_PLATE else cast(BitDepth, plate.layout.type)
-        image = PlateImage(plate.pixels, plate.layout.data, plate.layout.display)
-        drawn = self.images.draw(image, known.spaces, depth, frame.number)
-        placed = self._placed(drawn, plate, known.spaces)
-        write_stamped(path, placed, self._recipe(known), self.output, may_replace=may_replace)
-        said = (known.spaces.note,) if known.spaces.note else ()
-        return Written(drawn.clipped, plate.repaired, (*said, *plate.notes, *drawn.notes))
+        picture, written = self._picture(frame, frame.plate, known)
+        write_stamped(path, picture, self._recipe(known), self.output, may_replace=may_replace)
+        return written
 
-    def _placed(self, stored: Drawn, plate: Plate, spaces: Spaces) -> Picture:
-        scale, layout = self.model.spec.scale, plate.layout
-        attributes, types = carried(layout, colour=spaces.keeps_header)
-        colour: dict[str, Any] = {} if spaces.keeps_header else header_of(self.output, spaces.from_light)
-        x, y, _, _ = layout.data
-        return Picture(
-            stored.pixels,
-            CHANNELS[: stored.pixels.shape[2]],
-            {**attributes, **colour, "compression": self.output.compression},
-            types,
-            (x * scale, y * scale),
-            tuple(side * scale for side in layout.display),  # type: ignore[arg-type]
-        )
+    def read(self, plate: Path, view: str) -> tuple[PlateImage, Spaces]:
+        """One picture of a plate, such as a neighbour in time.
+
+        Args:
+            view: `PlateImage.label` of the picture whose like is wanted.
+        Raises:
+            ImageError: it cannot be read, or has no such picture.
+        """
+        known = self._look(plate)
+        with self._opened(plate, known) as (image, pictures):
+            found = next((chosen for chosen in pictures if _label(chosen, pictures) == view), None)
+            if found is None:
+                raise ImageError(f"{plate}: has no view {view!r}, as other frames have; render it apart")
+            return self._read(image, found, pictures).image, known.spaces
+
+    def _picture(self, frame: Frame, plate: Path, known: _Known) -> tuple[Picture, Written]:
+        made: list[Made] = []
+        said: list[str] = []
+        clipped = repaired = 0
+        with self._opened(plate, known) as (image, pictures):
+            for chosen in pictures:
+                read = self._read(image, chosen, pictures)
+                drawn = self._draw(frame, read, known.spaces)
+                made.append(Made.of(chosen, drawn.pixels, read.image))
+                clipped, repaired = clipped + drawn.clipped, repaired + read.repaired
+                said += [note for note in drawn.notes if note not in said]
+                del read
+            picture = assemble(image, made, known.spaces, self.output, self._scale)
+            said = [*notes(image, made, known.spaces, self.output), *said]
+        return picture, Written(clipped, repaired, tuple(said))
+
+    def _draw(self, frame: Frame, read: Read, spaces: Spaces) -> Drawn:
+        return self.images.draw(read.image, spaces, self._depth(read), frame.number)
+
+    def _depth(self, read: Read) -> BitDepth:
+        """Of the frame: as was asked for, else the plate's."""
+        if self.output.bit_depth != AS_PLATE:
+            return self.output.bit_depth
+        if self.output.format == "png":
+            return "8" if read.image.pixels.dtype == "uint8" else "16"
+        return read.depth
+
+    def _read(self, image: OpenImage, chosen: Chosen, pictures: tuple[Chosen, ...]) -> Read:
+        assert self.output.bad_pixels is not None
+        check_picture(chosen, image, self._scale)
+        return read_image(image, chosen, self.output.bad_pixels, _label(chosen, pictures))
+
+    @contextmanager
+    def _opened(self, plate: Path, known: _Known) -> Iterator[tuple[OpenImage, tuple[Chosen, ...]]]:
+        """A plate, open, and its pictures; after the block the file must be the one it was."""
+        changed = f"{plate}: changed while it was read; run the same command again when it is whole"
+        try:
+            with OpenImage(plate) as image:
+                yield image, self._chosen(image)
+        except ImageError as error:
+            if _state(plate) != known.state:
+                raise ImageError(changed) from error
+            raise
+        if _state(plate) != known.state:
+            raise ImageError(changed)
+
+    def _chosen(self, image: OpenImage) -> tuple[Chosen, ...]:
+        check_plate(image)
+        pictures = choose_pictures(image.parts, image.path, self.output)
+        if self.output.format == "png" and len(pictures) > 1:
+            views = ", ".join(chosen.view for chosen in pictures)
+            raise ImageError(f"{image.path}: holds several views ({views}), a PNG one; give --view, or write .exr")
+        return pictures
 
     def _look(self, plate: Path | None) -> _Known:
         assert plate is not None
@@ -99,7 +152,10 @@ class PlateMaker:
         with self._lock:
             known = self._known.get(plate)
         if known is None or known.state != state:
-            known = _Known(state, file_digest(plate), find_spaces(plate_layout(plate), plate, self.output))
+            digest = file_digest(plate)
+            with OpenImage(plate) as image:
+                first = self._chosen(image)[0]
+                known = _Known(state, digest, find_spaces(first.part, image.format, plate, self.output))
             with self._lock:
                 self._known[plate] = known
         return known
@@ -112,11 +168,15 @@ def plate_maker(model: ModelFile, runtime: Runtime, output: OutputOptions, tasks
         UsageError: a colour space that was asked for, or its config, is unknown; the model cannot be tiled so.
     """
     for option, name in (("--in-colorspace", output.in_colorspace), ("--colorspace", output.colorspace)):
-        if name is not None and name != AS_PLATE:
+        if name is not None and name != AS_PLATE and output.format != "png":
             conversion_of(name, output.ocio, option)
     images = ImageMaker(model, runtime, output, tasks)
     images.check()
     return PlateMaker(images)
+
+
+def _label(chosen: Chosen, pictures: tuple[Chosen, ...]) -> str:
+    return (chosen.view or chosen.layer) if len(pictures) > 1 else ""
 
 
 def _state(path: Path) -> tuple[int, int, int]:

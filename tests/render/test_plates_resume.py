@@ -189,12 +189,6 @@ def test_png_from_plates_and_plates_for_a_generator_are_refused(cli: Any, tiny: 
     assert "makes pictures of seeds (generator); give --seeds" in cli("render", tiny, "--in", shot, "--out", OUT).line
 
 
-def test_chromaticities_that_are_not_known_are_refused(cli: Any, model: Path, plates: Path) -> None:
-    result = cli("render", model, "--in", plates / "range" / "XYZ.exr", "--out", "a.exr")
-    assert result.code == 3
-    assert "its chromaticities (1, 0, 0, 1, 0, 0, 0.3333, 0.3333) are of no space that is known" in result.err
-
-
 def test_a_network_that_gives_nan_fails_that_frame(cli: Any, image_model: Any, shot: Path, tmp_path: Path) -> None:
     model = image_model(tmp_path / "nan.onnx", "nan", value_range=(-1.0, 1.0))
     _write(shot.with_name("shot.1002.exr"), pixels={(3, 4): (0, 0, 0)})

@@ -1,0 +1,87 @@
+"""How each channel that is not processed is scaled, by its type, its name and what the header says of it."""
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from vfxgan.images import Part
+from vfxgan.render.plate_layers import view_and_layer, views_of
+
+Rule = Literal["nearest", "matte", "vector", "colour"]
+
+MATTES = ("a", "alpha", "mask", "matte", "opacity", "coverage", "holdout")
+DATA_CHANNELS = ("z", "zback", "zfront", "depth", "indexob", "indexma")
+DATA_LAYERS = (
+    "z", "depth", "deep", "zdepth", "p", "pos", "position", "worldposition", "worldpos", "pworld", "pref", "pointworld",
+    "n", "normal", "normals", "ng", "nworld", "uv", "st",
+)  # fmt: skip
+VECTOR_LAYERS = (
+    "forward", "backward", "motion", "motionvector", "motionvectors", "mv", "velocity", "vector", "vectors", "flow",
+    "speed",
+)  # fmt: skip
+_ID = re.compile(r"(^|[._ ])ids?\d*$|(?<=[a-z0-9])I[Dd]s?\d*$|_id$", re.ASCII)  # id, ids, objectId, object_id, ID0
+_DIGITS = re.compile(r"[._ ]?\d+$")
+_PIXEL_AXES = ("x", "y", "u", "v", "r", "g", "red", "green")
+
+
+def rules(part: Part, left: Sequence[int]) -> dict[int, Rule]:
+    """The rule for each of these channels of a part.
+
+    Args:
+        left: indices of the channels that are carried.
+    """
+    views, cryptomattes = views_of(part), cryptomatte_layers(part)
+    split = [view_and_layer(name, views) for name in part.channels]
+    shared = [(layer, view) for layer, view, _ in split]
+    found: dict[int, Rule] = {}
+    for index in left:
+        name, (layer, view, base) = part.channels[index], split[index]
+        alone = shared.count((layer, view)) == 1 and bool(layer)
+        if part.formats[index] == "uint" or _is_cryptomatte(name, cryptomattes) or _is_data(layer, base, part.name):
+            found[index] = "nearest"
+        elif _is_vector(layer, part.name):
+            found[index] = "vector"
+        elif base.lower() in MATTES or alone or len(part.channels) == 1:
+            found[index] = "matte"
+        else:
+            found[index] = "colour"
+    return found
+
+
+def counts_pixels(part: Part, index: int) -> bool:
+    """Whether a vector's channel is a distance on the screen, and grows with it; z and a fourth one are not.
+
+    Where a layer has a fourth channel `w`, it holds two such vectors.
+    """
+    split = [view_and_layer(name, views_of(part)) for name in part.channels]
+    layer, view, base = split[index]
+    others = {last.lower() for *place, last in split if place == [layer, view]}
+    return base.lower() in _PIXEL_AXES or "w" in others or len(others) == 1
+
+
+def cryptomatte_layers(part: Part) -> tuple[str, ...]:
+    """The layers that the header names as Cryptomatte's.
+
+    Source:
+        Psyop, Cryptomatte specification 1.2: `cryptomatte/<key>/name`.
+    """
+    named = (v for key, v in part.attributes.items() if key.startswith("cryptomatte/") and key.endswith("/name"))
+    return tuple(value for value in named if isinstance(value, str) and value)
+
+
+def _is_cryptomatte(name: str, layers: Sequence[str]) -> bool:
+    stem = name.rpartition(".")[0]
+    return any(stem == layer or (stem.startswith(layer) and stem[len(layer) :].isdecimal()) for layer in layers)
+
+
+def _is_data(layer: str, base: str, part_name: str) -> bool:
+    words = [*layer.split("."), *((part_name,) if not layer else ())]
+    if base.lower() in DATA_CHANNELS or any(_ID.search(word) for word in (base, *words) if word):
+        return True
+    return any(_DIGITS.sub("", word).lower() in DATA_LAYERS for word in words if word)
+
+
+def _is_vector(layer: str, part_name: str) -> bool:
+    words = [*layer.split("."), *((part_name,) if not layer else ())]
+    known = (_DIGITS.sub("", word).lower() for word in words if word)
+    return any(word in VECTOR_LAYERS or word.startswith("disparity") for word in known)
