@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from vfxgan.errors import ModelError
 from vfxgan.spec import ImageInput, ModelSpec
 
-STRIPS_PX = (64, 256, 768, 1088)  # lengths to try; a strip is short across, so that deep networks stay cheap
-LARGEST_RADIUS_PX = 512  # about what the longest strip can show; a network that sees further is taken to see all
+STRIPS_PX = (64, 256, 768, 1088, 1536)  # lengths to try; a strip is short across, so that deep networks stay cheap
+LARGEST_RADIUS_PX = 740  # an RRDB of 23 blocks on folded pixels sees 698; what sees further is taken to see all
 LEAST_ACROSS_PX = 6  # reflection padding needs more pixels than it adds
 PHASES_PX = 16  # of size multiples up to here every position is tried; of larger ones a whole cell at once
 
@@ -27,7 +27,7 @@ def receptive_field_px(run: Run, spec: ModelSpec) -> int | None:
         run: [1, C, H, W] to [1, C', scale·H, scale·W]; NaN must pass through its activations, as it does in PyTorch
             and in ONNX Runtime.
     Returns:
-        None if there is no radius up to 512: statistics over the whole picture, or the coarse levels of a deep U-Net.
+        None if there is no radius up to 740: statistics over the whole picture, or the coarse levels of a deep U-Net.
     """
     found = None
     for axis in (3, 2):
