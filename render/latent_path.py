@@ -8,6 +8,7 @@ quantiles, entry by entry, so that at every frame they are uniform, and in their
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
@@ -60,46 +61,78 @@ class LatentPath:
             return None
         return self.points[other % count], float(self.walk.places[other % count] + other // count * self.walk.period)
 
-    def _straight(self, key: int, t: float) -> Array:
+    def _after(self, key: int) -> tuple[Array, float]:
         after = self._neighbour(key, 1)
         assert after is not None
-        return self.points[key] + t * (after[0] - self.points[key])
+        return after
+
+    def _straight(self, key: int, t: float) -> Array:
+        return self.points[key] + t * (self._after(key)[0] - self.points[key])
 
     def _arc(self, key: int, t: float) -> Array:
-        """Along the great circle (Shoemake 1985, Animating rotation with quaternion curves, §3.3), lengths as well.
-
-        Two keys in one line have no circle of their own; between them it is the straight way.
-        """
-        after = self._neighbour(key, 1)
-        assert after is not None
-        a, b = self.points[key], after[0]
-        lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-        cosine = float(a @ b) / lengths if lengths > 0 else 1.0
-        angle = math.acos(min(1.0, max(-1.0, cosine)))
-        if math.sin(angle) < PARALLEL:
-            return self._straight(key, t)
-        return (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle)
+        return slerp(self.points[key], self._after(key)[0], t)
 
     def _spline(self, key: int, t: float) -> Array:
-        """Cubic Hermite, tangents by Catmull and Rom (1974) over unequal distances, length held to the keys'."""
-        after = self._neighbour(key, 1)
-        assert after is not None
-        start, end = _with_length(self.points[key]), _with_length(after[0])
-        duration = after[1] - float(self.walk.places[key])
-        leaving, arriving = self._tangent(key) * duration, self._tangent(key + 1) * duration
-        t2, t3 = t * t, t * t * t
-        point = (2 * t3 - 3 * t2 + 1) * start + (t3 - 2 * t2 + t) * leaving
-        point += (3 * t2 - 2 * t3) * end + (t3 - t2) * arriving
-        direction, length = point[:-1], point[-1]
-        own = float(np.linalg.norm(direction))
-        return direction if own == 0 or len(direction) == 1 else direction * (length / own)
+        """A cubic on the sphere, by slerps in place of straight lines (Shoemake 1985, §4.2), and one for the length."""
+        (end, arrives), start = self._after(key), self.points[key]
+        third = (arrives - float(self.walk.places[key])) / 3
+        leaving, arriving = self._speed(key), self._speed(key + 1)
+        a, d = _direction(start), _direction(end)
+        points = [a, along(a, leaving[0] * third), along(d, -arriving[0] * third), d]
+        long, far = float(np.linalg.norm(start)), float(np.linalg.norm(end))
+        lengths = [long, long + leaving[1] * third, far - arriving[1] * third, far]
+        while len(points) > 1:
+            points = [slerp(before, after, t) for before, after in pairwise(points)]
+            lengths = [before + t * (after - before) for before, after in pairwise(lengths)]
+        return points[0] * lengths[0]
 
-    def _tangent(self, key: int) -> Array:
-        """Change a frame, at a key: from the one before to the one after; at an end, along its only way."""
+    def _speed(self, key: int) -> tuple[Array, float]:
+        """Change of direction and of length a frame, at a key: from the one before to the one after (Catmull-Rom).
+
+        At an end, along its only way.
+        """
         here = self._neighbour(key, 0)
         assert here is not None
-        (a, start), (b, end) = self._neighbour(key, -1) or here, self._neighbour(key, 1) or here
-        return (_with_length(b) - _with_length(a)) / (end - start)
+        (before, start), (after, end) = self._neighbour(key, -1) or here, self._neighbour(key, 1) or here
+        at = _direction(here[0])
+        turn = bearing(at, _direction(after)) - bearing(at, _direction(before))
+        longer = float(np.linalg.norm(after) - np.linalg.norm(before))
+        return turn / (end - start), longer / (end - start)
+
+
+def slerp(a: Array, b: Array, t: float) -> Array:
+    """Along the great circle (Shoemake 1985, Animating rotation with quaternion curves, §3.3), lengths as well.
+
+    Two points in one line have no circle of their own; between them it is the straight way.
+    """
+    angle = _angle(a, b)
+    if math.sin(angle) < PARALLEL:
+        return a + t * (b - a)
+    return (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle)
+
+
+def bearing(a: Array, b: Array) -> Array:
+    """Which way, and by which angle, a point on the unit sphere goes to another; no way where they are in one line."""
+    angle = _angle(a, b)
+    if math.sin(angle) < PARALLEL:
+        return np.zeros_like(a)
+    return (b - math.cos(angle) * a) * (angle / math.sin(angle))
+
+
+def along(a: Array, way: Array) -> Array:
+    """The point of the unit sphere that a `bearing` leads to."""
+    angle = float(np.linalg.norm(way))
+    return a if angle == 0 else math.cos(angle) * a + math.sin(angle) / angle * way
+
+
+def _angle(a: Array, b: Array) -> float:
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return math.acos(min(1.0, max(-1.0, float(a @ b) / lengths))) if lengths > 0 else 0.0
+
+
+def _direction(point: Array) -> Array:
+    length = float(np.linalg.norm(point))
+    return point / length if length > 0 else point
 
 
 _WAYS = {"linear": LatentPath._straight, "slerp": LatentPath._arc, "spline": LatentPath._spline}
@@ -121,7 +154,3 @@ def _normal_scores(unit: Array) -> Array:
     shares = np.clip(unit.astype(np.float64) / 2 + 0.5, SMALLEST_SHARE, 1 - SMALLEST_SHARE)
     quantile = NormalDist().inv_cdf
     return np.array([[quantile(share) for share in row] for row in shares])
-
-
-def _with_length(point: Array) -> Array:
-    return np.append(point, np.linalg.norm(point))

@@ -1,0 +1,139 @@
+"""A plate and the plates around it, from raw outputs to one stabilised frame; raw outputs are kept for the next one."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vfxgan.render.image_maker import Drawn, ImageMaker
+from vfxgan.render.options import BitDepth
+from vfxgan.render.plate_file import Spaces
+from vfxgan.render.plate_image import PlateImage
+from vfxgan.render.plate_light import PlateLight
+from vfxgan.render.temporal import Average, Guide, find_motion, guide_of
+
+KEPT_BYTES = 1 << 30
+
+Load = Callable[[], tuple[PlateImage, Spaces]]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A plate near another one.
+
+    Attributes:
+        offset: frames from that one; never 0.
+        digest: SHA-256 of its file.
+        load: reads the picture that belongs to the other's; raises ImageError, and then that other frame fails.
+    """
+
+    offset: int
+    digest: str
+    load: Load
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What is kept of a plate: its raw output, [C', s·H, s·W] float32, and what its movement is found by."""
+
+    raw: NDArray[np.float32]
+    guide: Guide
+
+    @property
+    def nbytes(self) -> int:
+        return self.raw.nbytes + self.guide.encoded.nbytes
+
+
+@dataclass
+class _Entry:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    shot: Shot | None = None
+
+
+class Shots:
+    """The latest shots, each made once while it is kept. Safe to use from several threads.
+
+    What is kept changes no bit: a shot follows from its key and the model alone.
+    """
+
+    def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
+        self._limit = limit_bytes
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+
+    def get(self, key: tuple[str, str], make: Callable[[], Shot]) -> Shot:
+        """The shot of a plate's digest and a picture's label, made now if it is not kept."""
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            self._entries.move_to_end(key)
+        with entry.lock:  # a second thread that wants the same one waits for it
+            shot = entry.shot or make()
+            entry.shot = shot
+        with self._lock:
+            self._forget()
+        return shot
+
+    def _forget(self) -> None:
+        """The oldest, until the rest is within the limit; those that are being made take no room yet."""
+        kept = sum(entry.shot.nbytes for entry in self._entries.values() if entry.shot is not None)
+        for key, entry in list(self._entries.items()):
+            if kept <= self._limit:
+                return
+            if entry.shot is not None:
+                kept -= entry.shot.nbytes
+                del self._entries[key]
+
+
+class Stabiliser:
+    """Draws pictures that are stabilised with their neighbours: in place of `ImageMaker.draw`."""
+
+    def __init__(self, images: ImageMaker, reach: int, shots: Shots | None = None) -> None:
+        self._images, self._reach = images, reach
+        self._shots = Shots() if shots is None else shots
+
+    def draw(
+        self,
+        image: PlateImage,
+        spaces: Spaces,
+        depth: BitDepth,
+        number: int,
+        *,
+        digest: str,
+        neighbours: Sequence[Neighbour],
+    ) -> Drawn:
+        """Make a picture.
+
+        Args:
+            digest: SHA-256 of the plate's file.
+            neighbours: those within reach, in any order.
+        Raises:
+            ImageError, OutOfMemory, RuntimeFailure: as `ImageMaker.draw`, of the plate or of a neighbour.
+        """
+        own = self._shot(digest, image.label, lambda: (image, spaces))
+        average = Average(own.raw, self._images.model.spec.scale)
+        for neighbour in sorted(neighbours, key=lambda neighbour: neighbour.offset):
+            other = self._shot(neighbour.digest, image.label, neighbour.load)
+            motion = find_motion(own.guide, other.guide)
+            if motion is not None:
+                # Less the further away, so that no frame comes or goes at once as the neighbourhood moves on.
+                average.add(other.raw, motion, 1 - abs(neighbour.offset) / (self._reach + 1))
+        return self._images.finish(average.result(), image, spaces, depth, number)
+
+    def _shot(self, digest: str, label: str, load: Load) -> Shot:
+        def make() -> Shot:
+            image, spaces = load()
+            raw = self._images.raw(image, spaces)
+            raw.flags.writeable = False
+            return Shot(raw, guide_of(PlateLight(image, spaces)))
+
+        return self._shots.get((digest, label), make)
+
+
+def neighbours_digest(neighbours: Sequence[tuple[int, str]]) -> str:
+    """For the recipe: one digest over offsets and SHA-256 of the plates around a frame."""
+    lines = "\n".join(f"{offset:+d} {digest}" for offset, digest in sorted(neighbours))
+    return hashlib.sha256(lines.encode()).hexdigest()
