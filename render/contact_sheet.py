@@ -59,7 +59,7 @@ def put_on(behind: Array, picture: Array) -> None:
 
 
 def _number(frame: FrameLight | None, path: Path) -> int | None:
-    stamp = read_stamp(frame.layout.attributes) if frame else None
+    stamp = read_stamp(frame.attributes) if frame else None
     if stamp is not None and stamp.recipe.seed is not None:
         return stamp.recipe.seed
     digits = re.findall(r"-?\d+", path.stem)

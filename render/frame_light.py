@@ -1,21 +1,31 @@
 """Any frame or plate as light, for people to look at: in its display window, in linear Rec.709."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from vfxgan.colour import decode, encode
-from vfxgan.errors import ImageError, UsageError
-from vfxgan.images import Layout, Pixels, choose_colour, read_channels
-from vfxgan.render.spaces import CHROMATICITIES, SOURCE_SPACE, conversion_of
+from vfxgan.colour import encode
+from vfxgan.errors import ImageError
+from vfxgan.images import OpenImage, Window
+from vfxgan.render.options import AS_PLATE, OutputOptions
+from vfxgan.render.plate_file import find_spaces
+from vfxgan.render.plate_image import PlateImage
+from vfxgan.render.plate_layers import choose_pictures
+from vfxgan.render.plate_light import PlateLight, Region
+from vfxgan.render.plate_reading import check_picture, check_plate, read_image
 
 Array = NDArray[np.float32]
 
-TYPES = ("half", "float", "uint8", "uint16")
 LARGEST = np.float32(65504)
+PIXEL_ASPECTS = (0.1, 10.0)
+MAIN_PICTURE = OutputOptions(
+    format="exr", bit_depth=AS_PLATE, compression="", colorspace=AS_PLATE, ocio=None, z_interval=None
+)
 
 
 @dataclass(frozen=True)
@@ -27,78 +37,55 @@ class FrameLight:
             where it has no pixels.
         display_referred: it was sRGB: how bright it is to look is settled.
         pixel_aspect: width of a pixel over its height.
-        layout: of the file.
+        attributes: of its header.
     """
 
     light: Array
     display_referred: bool
     pixel_aspect: float
-    layout: Layout
+    attributes: Mapping[str, Any]
 
 
-def read_light(path: Path, ocio: str | None = None) -> FrameLight:
-    """Decode a frame; of several layers or views the main one, else the first.
+def read_light(path: Path, output: OutputOptions = MAIN_PICTURE) -> FrameLight:
+    """Decode a frame.
 
+    Args:
+        output: of the render that made it: which layer and view are shown (of several views the first), and by which
+            OCIO config their space is known.
     Raises:
         ImageError: missing, damaged, deep, without colour, or in a space that is not known.
     """
-    layout, pixels = read_channels(path, choose_main)
-    if layout.type not in TYPES:
-        raise ImageError(f"{path}: stores {layout.type} values; half, float, 8 or 16 bit can be shown")
-    if layout.type.startswith("uint"):
-        light = _linear_of_srgb(pixels)
-    else:
-        light = _with_alpha(np.nan_to_num(pixels.astype(np.float32), posinf=LARGEST, neginf=-LARGEST))
-        light = _in_rec709(light, space_of(layout, path), ocio, path)
-    aspect = layout.attributes.get("PixelAspectRatio", 1.0)
-    good = isinstance(aspect, float) and 0.1 <= aspect <= 10
-    return FrameLight(in_display_window(light, layout), layout.type.startswith("uint"), aspect if good else 1.0, layout)
+    with OpenImage(path) as image:
+        check_plate(image)
+        wanted = replace(MAIN_PICTURE, layer=output.layer, view=output.view, ocio=output.ocio)
+        if any(part.name == output.part for part in image.parts):
+            wanted = replace(wanted, part=output.part)
+        chosen = choose_pictures(image.parts, path, wanted)[0]
+        check_picture(chosen, image, 1)
+        spaces = find_spaces(chosen.part, image.format, path, wanted)
+        read = read_image(image, chosen, "clamp", "")
+    planes = PlateLight(read.image, spaces).light(Region(0, 0, *read.image.pixels.shape[:2]))
+    light = in_display_window(np.clip(_rgba(planes), -LARGEST, LARGEST), read.image)
+    aspect = chosen.part.attributes.get("PixelAspectRatio", 1.0)
+    good = isinstance(aspect, float) and PIXEL_ASPECTS[0] <= aspect <= PIXEL_ASPECTS[1]
+    is_integer = read.image.pixels.dtype.kind == "u"
+    return FrameLight(light, is_integer, aspect if good else 1.0, chosen.part.attributes)
 
 
-def choose_main(names: tuple[str, ...]) -> tuple[int, ...] | None:
-    """The file's own colour, or else that of its first layer that has some: `left.R`, `left.G`, `left.B`, `left.A`."""
-    own = choose_colour(names)
-    if own is not None:
-        return own
-    layers = dict.fromkeys(name.rpartition(".")[0] for name in names if "." in name)
-    for layer in layers:
-        places = {name.rpartition(".")[2]: at for at, name in enumerate(names) if name.rpartition(".")[0] == layer}
-        chosen = choose_colour(tuple(places))
-        if chosen is not None:
-            return tuple(list(places.values())[at] for at in chosen)
-    return None
-
-
-def space_of(layout: Layout, path: Path) -> str:
-    """The colour space that a float file names, linear Rec.709 if none.
-
-    Raises:
-        ImageError: its chromaticities are of no space that is known.
-    """
-    named = layout.attributes.get("colorInteropID") or layout.attributes.get("vfxgan:colorspace")
-    if isinstance(named, str) and named not in ("", "unknown", "data"):
-        return named
-    primaries = layout.attributes.get("chromaticities")
-    if primaries is None:
-        return SOURCE_SPACE
-    for name, known in CHROMATICITIES.items():
-        if len(primaries) == len(known) and np.allclose(primaries, known, atol=2e-4):
-            return name
-    shown = ", ".join(f"{value:.4g}" for value in primaries)
-    raise ImageError(f"{path}: its chromaticities ({shown}) are of no space that is known")
-
-
-def in_display_window(light: Array, layout: Layout) -> Array:
+def in_display_window(light: Array, image: PlateImage) -> Array:
     """Put the data window's pixels [h, w, C] where they belong in the display window; [H, W, C], 0 elsewhere."""
-    if layout.data == layout.display:
-        return light
-    x, y, width, height = layout.display
-    left, top = layout.data[0] - x, layout.data[1] - y
-    whole = np.zeros((height, width, light.shape[2]), np.float32)
-    rows = slice(max(0, top), max(0, min(height, top + light.shape[0])))
-    columns = slice(max(0, left), max(0, min(width, left + light.shape[1])))
+    return light if image.data == image.display else in_window(light, image.data, image.display)
+
+
+def in_window(pixels: Array, data: Window, window: Window) -> Array:
+    """The part of [h, w, C], which lie in `data`, that is inside another window: [H, W, C], 0 where there is none."""
+    x, y, width, height = window
+    left, top = data[0] - x, data[1] - y
+    whole = np.zeros((height, width, pixels.shape[2]), np.float32)
+    rows = slice(max(0, top), max(0, min(height, top + pixels.shape[0])))
+    columns = slice(max(0, left), max(0, min(width, left + pixels.shape[1])))
     if rows.start < rows.stop and columns.start < columns.stop:
-        whole[rows, columns] = light[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        whole[rows, columns] = pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     return whole
 
 
@@ -118,25 +105,12 @@ def srgb_bytes(light: Array) -> NDArray[np.uint8]:
     return np.rint(encode(np.clip(light, 0, 1)) * 255).astype(np.uint8)
 
 
-def _linear_of_srgb(pixels: Pixels) -> Array:
-    unit = _with_alpha(pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max))
-    unit[..., :3] = decode(unit[..., :3]) * unit[..., 3:]
-    return unit
-
-
-def _with_alpha(pixels: Array) -> Array:
-    """Grey or RGB, with or without alpha, as RGBA."""
-    height, width, count = pixels.shape
+def _rgba(planes: Array) -> Array:
+    """Grey or RGB, with or without alpha, [C, H, W], as [H, W, 4]."""
+    count, height, width = planes.shape
     whole = np.ones((height, width, 4), np.float32)
-    whole[..., :3] = pixels[..., : 3 if count >= 3 else 1]
+    for channel in range(3):
+        whole[..., channel] = planes[channel if count >= 3 else 0]
     if count in (2, 4):
-        whole[..., 3] = pixels[..., -1]
+        whole[..., 3] = planes[-1]
     return whole
-
-
-def _in_rec709(light: Array, space: str, ocio: str | None, path: Path) -> Array:
-    try:
-        conversion = conversion_of(space, ocio, str(path), to_light=True)
-    except UsageError as error:  # of one file, not of the command
-        raise ImageError(f"{error}; name its config with --ocio") from error
-    return light if conversion is None else conversion.apply(light)

@@ -1,5 +1,6 @@
 """Frames as a monitor shows them, all on one sheet or as a film: `vfxgan render --preview`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,6 +16,7 @@ from vfxgan.render.contact_sheet import Background, board, put_on
 from vfxgan.render.digits import draw_number
 from vfxgan.render.frame_light import FrameLight, read_light, resized
 from vfxgan.render.movie import is_our_movie, require_encoder, write_movie
+from vfxgan.render.options import OutputOptions
 from vfxgan.render.ordered import in_order
 from vfxgan.render.plan import Frame
 from vfxgan.render.sheet import GAP_PX, Cell, Layout, draw_sheet
@@ -56,7 +58,7 @@ class Preview:
     view: View
     frames: tuple[Frame, ...]
     threads: int
-    ocio: str | None = None
+    output: OutputOptions
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -92,7 +94,7 @@ class Preview:
         for frame in self.frames:
             if frame.number not in failed:
                 try:
-                    shown = read_light(frame.path, self.ocio)
+                    shown = read_light(frame.path, self.output)
                 except ImageError:
                     continue
                 height, width, _ = shown.light.shape
@@ -139,7 +141,7 @@ class Preview:
         try:
             if frame.number in failed:
                 raise ImageError(f"frame {frame.number} failed")
-            return self._fitted(read_light(frame.path, self.ocio), height, width)
+            return self._fitted(read_light(frame.path, self.output), height, width)
         except ImageError as error:
             self.problems.append(str(error))
             return missing(height, width)
@@ -158,7 +160,7 @@ class Preview:
 
 
 def plan_preview(
-    request: PreviewRequest, frames: Sequence[Frame], threads: int, *, ocio: str | None, overwrite: bool
+    request: PreviewRequest, frames: Sequence[Frame], threads: int, output: OutputOptions, *, overwrite: bool
 ) -> Preview:
     """Check a preview before anything is rendered.
 
@@ -174,7 +176,7 @@ def plan_preview(
         raise UsageError(f"--preview-size {request.size} is outside {SIZES_PX[0]} … {SIZES_PX[1]} px")
     if not 1 <= request.fps <= 240:
         raise UsageError(f"--preview-fps {request.fps:g} is outside 1 … 240")
-    view = find_view(request.view, ocio)
+    view = find_view(request.view, output.ocio)
     if suffix == ".mp4":
         require_encoder()
     files = {path.resolve() for frame in frames for path in (frame.path, frame.plate) if path is not None}
@@ -184,7 +186,7 @@ def plan_preview(
         raise TargetError(
             f"--preview {str(request.path)!r} exists and is no preview; name another file, or give --overwrite"
         )
-    return Preview(request, view, tuple(frames), threads, ocio)
+    return Preview(request, view, tuple(frames), threads, output)
 
 
 def _is_ours(path: Path) -> bool:
@@ -208,10 +210,16 @@ def arrange(count: int, aspect: float, size: int, largest: tuple[int, int]) -> t
     count = min(count, (size // least + 1) ** 2)
     while True:
         layouts = (_layout(count, columns, aspect, size, largest) for columns in range(1, count + 1))
-        best = max(layouts, key=lambda layout: (layout.cell_width_px, -layout.rows * layout.columns))
+        best = max(layouts, key=lambda layout: (layout.cell_width_px, -_off_shape(layout)))
         if best.cell_width_px >= least or count == 1:
             return best, count
         count = max(1, count * 9 // 10)
+
+
+def _off_shape(layout: Layout) -> float:
+    """How far a sheet is from 16:9."""
+    height, width = layout.size
+    return abs(math.log(width / height * 9 / 16))
 
 
 def _layout(count: int, columns: int, aspect: float, size: int, largest: tuple[int, int]) -> Layout:

@@ -13,6 +13,7 @@ import numpy as np
 from vfxgan.errors import ImageError, UsageError
 from vfxgan.images import FORMAT_OF_EXTENSION, Picture, read_header, read_picture
 from vfxgan.recipe import read_stamp
+from vfxgan.render import figures
 from vfxgan.render.options import OutputRequest
 from vfxgan.render.plan import find_problem
 from vfxgan.render.request import RenderRequest, resolve, usable_cores
@@ -139,10 +140,8 @@ def psnr_db(reference: Picture, other: Picture) -> float:
 
     The peak is the largest value of an integer type; for floats the brightest value there is, but at least 1.
     """
-    a, b = reference.pixels.astype(np.float64), other.pixels.astype(np.float64)
+    a, b = reference.pixels, other.pixels
     if a.shape != b.shape:
         return -math.inf
-    is_integer = np.issubdtype(reference.pixels.dtype, np.integer)
-    peak = float(np.iinfo(reference.pixels.dtype).max) if is_integer else max(1.0, float(np.abs(a).max()))
-    error = float(np.mean((a - b) ** 2))
-    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
+    is_integer = np.issubdtype(a.dtype, np.integer)
+    return figures.psnr_db(a, b, float(np.iinfo(a.dtype).max) if is_integer else figures.peak_of(a))

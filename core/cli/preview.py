@@ -44,7 +44,7 @@ def plan(request: "PreviewRequest | None", job: "Job") -> "Preview | None":
         return None
     from vfxgan.render.preview import plan_preview
 
-    return plan_preview(request, job.frames, job.threads, ocio=job.output.ocio, overwrite=job.consent.overwrite)
+    return plan_preview(request, job.frames, job.threads, job.output, overwrite=job.consent.overwrite)
 
 
 @contextmanager
