@@ -69,6 +69,11 @@ class Chain:
 
     makers: tuple[ImageMaker, ...]
 
+    @property
+    def recorded(self) -> OutputOptions:
+        """What a recipe holds: of one upscaler the tiles that it comes to, of several those that were asked for."""
+        return self.makers[0].recorded if len(self.makers) == 1 else self.makers[0].output
+
     def store(
         self, light: Light, depth: BitDepth, conversion: Conversion | None, number: int
     ) -> tuple[Stored, tuple[str, ...]]:
@@ -92,9 +97,17 @@ class Chain:
 
 
 def chain_of(runtime: Runtime, output: OutputOptions, tasks: SharedTasks) -> Chain | None:
-    """The chain behind a generator's runtime, None where there is none."""
-    links = runtime.links if isinstance(runtime, ChainedRuntime) else ()
-    return Chain(tuple(ImageMaker(link.model, link.runtime, output, tasks) for link in links)) if links else None
+    """The chain behind a generator's runtime, None where there is none.
+
+    Raises:
+        UsageError: an upscaler cannot be tiled as asked.
+    """
+    if not isinstance(runtime, ChainedRuntime):
+        return None
+    makers = tuple(ImageMaker(link.model, link.runtime, output, tasks) for link in runtime.links)
+    for maker in makers:
+        maker.check()
+    return Chain(makers)
 
 
 def read_upscaler(name: str) -> ModelFile:

@@ -47,7 +47,8 @@ class SeedMaker:
     def recipe(self, frame: Frame) -> Recipe:
         """See `FrameMaker.recipe`."""
         config_id = self.conversion.config_id if self.conversion else None
-        options, number = self.output.for_recipe(config_id), None if self.path is None else frame.number
+        output = self.output if self.chain is None else self.chain.recorded
+        options, number = output.for_recipe(config_id), None if self.path is None else frame.number
         return Recipe(self.model.sha256, frame.seed, options, self.runtime.fingerprint, frame=number)
 
     def draw(self, frame: Frame) -> tuple[Picture, Written]:
