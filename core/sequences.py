@@ -3,6 +3,7 @@
 import functools
 import re
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,20 +48,24 @@ def _sequence(text: str) -> fileseq.FileSequence:
     return fileseq.FileSequence(text, pad_style=fileseq.PAD_STYLE_HASH1)
 
 
-def parse_pattern(text: str, frames: int, option: str = "--out") -> Pattern:
+def parse_pattern(
+    text: str, frames: int, option: str = "--out", extensions: Iterable[str] = tuple(FORMAT_OF_EXTENSION)
+) -> Pattern:
     """Check a pattern before anything is started.
 
     Args:
         text: `####`, `%04d`, `@@@@` and `$F4` are the same.
         frames: how many frames it is for; several need padding.
         option: that gave it, for messages.
+        extensions: that it may have.
     Raises:
         UsageError: unknown extension, no padding for several frames, or not a pattern.
     """
     path = Path(text)
-    if path.suffix.lower() not in FORMAT_OF_EXTENSION:
-        known = " or ".join(FORMAT_OF_EXTENSION)
-        raise UsageError(f"{option} {text!r}: unknown extension {path.suffix!r}; write {known}")
+    if path.suffix.lower() not in extensions:
+        known = " or ".join(extensions)
+        verb = "write" if option == "--out" else "give"
+        raise UsageError(f"{option} {text!r}: unknown extension {path.suffix!r}; {verb} {known}")
     if set("#@%$") & set(str(path.parent)):
         raise UsageError(f"{option} {text!r}: the padding belongs in the file name, not in the folder")
     if not set("#@%$") & set(path.name):

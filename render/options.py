@@ -222,10 +222,12 @@ def resolve_plate_output(request: OutputRequest, extension: str, spec: ModelSpec
     Raises:
         UsageError: every problem, in one message.
     """
-    problems = [] if request.bit_depth == AS_PLATE else _depth_problems(request, "exr")
-    problems += _compression_problems(request, "exr")
-    if extension != ".exr":
-        problems.append(f"--out: plates are rendered to EXR so far, not to {extension}; write .exr")
+    file_format: FileFormat = "png" if extension == ".png" else "exr"
+    is_exr = file_format == "exr"
+    problems = [] if request.bit_depth == AS_PLATE else _depth_problems(request, file_format)
+    problems += [*_space_problems(request, file_format), *_compression_problems(request, file_format)]
+    if request.keep_channels is not None and not is_exr:
+        problems.append("--keep-channels: a PNG holds no other channels; write .exr, or leave it out")
     if request.z_interval is not None:
         problems.append(f"--z-interval {request.z_interval:g} is for seeds, not for plates (--in)")
     for name, known in (("bad_pixels", BadPixels), ("encoding", NetworkEncoding)):
@@ -244,10 +246,10 @@ def resolve_plate_output(request: OutputRequest, extension: str, spec: ModelSpec
     if problems:
         raise UsageError("; ".join(problems))
     return OutputOptions(
-        format="exr",
+        format=file_format,
         bit_depth=cast(BitDepth, request.bit_depth or AS_PLATE),
-        compression=request.compression or DEFAULT_COMPRESSION,
-        colorspace=_canonical(request.colorspace, AS_PLATE),
+        compression=(request.compression or DEFAULT_COMPRESSION) if is_exr else "",
+        colorspace=_canonical(request.colorspace, AS_PLATE) if is_exr else "sRGB",
         ocio=request.ocio,
         z_interval=None,
         in_colorspace=_canonical(request.in_colorspace, "") or None,

@@ -44,6 +44,7 @@ class Tally:
     repaired_frames: int = 0
     notes: set[str] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)  # by frame number
+    failures: int = 0  # of files: a frame may have one for each view
 
     @property
     def done(self) -> int:
@@ -133,9 +134,10 @@ class _Crew:
             raise  # a disk that is full for one frame is full for all, and so is memory
         except VfxganError as error:
             named = "" if frame.source in str(error) else f" ({frame.source})"
-            reason = f"frame {frame.number}{named}: {error}"
+            reason = f"frame {frame.name}{named}: {error}"
             with self._lock:
                 self.tally.failed[frame.number] = reason
+                self.tally.failures += 1
             self.events.put(_Event(frame, {**facts, "state": "failed"}, reason))
             return
         with self._lock:

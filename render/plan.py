@@ -8,6 +8,7 @@ from pathlib import Path
 from vfxgan.errors import ImageError, TargetError
 from vfxgan.images import file_pixel_digest, read_header
 from vfxgan.recipe import Recipe, Stamp, read_stamp
+from vfxgan.sequences import Pattern
 
 # What the first bytes of a cut-off frame look like.
 _MAGIC = {".exr": b"v/1\x01", ".png": b"\x89PNG\r\n\x1a\n"}
@@ -16,12 +17,24 @@ NAMED_FRAMES = 3
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame to make: of which seed or plate, and where it goes; of a walk if it has neither."""
+    """One frame to make: of which seed or plate, and where it goes; of a walk if it has neither.
+
+    Attributes:
+        plates: where its plate's neighbours are.
+        view: whose file it is, where each view has its own; "" for none.
+    """
 
     number: int
     path: Path
     seed: int | None = None
     plate: Path | None = None
+    plates: Pattern | None = None
+    view: str = ""
+
+    @property
+    def name(self) -> str:
+        """For messages: its number, and its view where there are several."""
+        return f"{self.number} {self.view}".rstrip()
 
     @property
     def source(self) -> str:
@@ -35,6 +48,7 @@ class Frame:
         """For progress events."""
         source: dict[str, int | str | None] = {} if self.plate is None else {"plate": str(self.plate)}
         source |= {} if self.seed is None else {"seed": self.seed}
+        source |= {"view": self.view} if self.view else {}
         return {"frame": self.number, **source, "path": str(self.path)}
 
 

@@ -1,7 +1,6 @@
 """A render as asked for, and as resolved: model, frames, options. Nothing is opened or written here."""
 
 import os
-import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,8 +12,9 @@ from vfxgan.render.chain import check_size, read_upscaler
 from vfxgan.render.like import Like, read_like
 from vfxgan.render.options import OutputOptions, OutputRequest, resolve_output, resolve_plate_output, walk_of
 from vfxgan.render.plan import Consent, Frame
+from vfxgan.render.plate_frames import FoundFrames, PlateRequest, find_plate_frames
 from vfxgan.render.runtimes import DEFAULT_RUNTIME, check_runtime_name
-from vfxgan.sequences import Pattern, frames_on_disk, parse_frames, parse_pattern
+from vfxgan.sequences import Pattern, parse_frames, parse_pattern
 
 MAX_THREADS = 1024
 
@@ -42,7 +42,11 @@ class RenderRequest:
 
 @dataclass(frozen=True)
 class Job:
-    """The same, resolved and checked."""
+    """The same, resolved and checked.
+
+    Attributes:
+        notes: what is to be said before the start.
+    """
 
     model: ModelFile
     frames: tuple[Frame, ...]
@@ -55,6 +59,7 @@ class Job:
     consent: Consent
     like: Like | None
     upscalers: tuple[ModelFile, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def resolve(request: RenderRequest) -> Job:
@@ -71,7 +76,10 @@ def resolve(request: RenderRequest) -> Job:
             request, seeds=filled.seeds, frames=filled.frames, runtime=filled.runtime, output=filled.output
         )
     _check_source(request)
-    frames, pattern = _plate_frames(request, like) if request.plates is not None else _seed_frames(request)
+    found = _plate_frames(request, like) if request.plates is not None else _seed_frames(request)
+    frames, pattern = found.frames, found.pattern
+    if found.by_file:  # the view is a file's; inside it is whatever it holds
+        request = replace(request, output=replace(request.output, view=None))
     default = DEFAULT_MODEL if request.plates is None else DEFAULT_UPSCALER
     model = like.model if like else read_model(find_model(request.model, default))
     resolved = resolve_output if request.plates is None else resolve_plate_output
@@ -93,6 +101,7 @@ def resolve(request: RenderRequest) -> Job:
         consent=request.consent,
         like=like,
         upscalers=upscalers,
+        notes=found.notes,
     )
 
 
@@ -131,15 +140,15 @@ def _check_seeds(request: RenderRequest) -> None:
         raise UsageError(f"--frames {request.frames} is for plates (--in) and walks; seeds are chosen with --seeds")
 
 
-def _seed_frames(request: RenderRequest) -> tuple[list[Frame], Pattern]:
+def _seed_frames(request: RenderRequest) -> FoundFrames:
     if request.output.walk is not None:
         numbers = walk_of(request.output).frames(parse_frames(request.frames) if request.frames else None)
         pattern = parse_pattern(request.out, len(numbers))
-        return [Frame(number, pattern.path(number)) for number in numbers], pattern
+        return FoundFrames([Frame(number, pattern.path(number)) for number in numbers], pattern)
     assert request.seeds is not None
     seeds = parse_seeds(request.seeds)
     pattern = parse_pattern(request.out, len(seeds))
-    return frames_of(seeds, pattern, request.start_frame), pattern
+    return FoundFrames(frames_of(seeds, pattern, request.start_frame), pattern)
 
 
 def frames_of(seeds: list[int], pattern: Pattern, start_frame: int | None) -> list[Frame]:
@@ -156,44 +165,14 @@ def frames_of(seeds: list[int], pattern: Pattern, start_frame: int | None) -> li
     return frames
 
 
-def _plate_frames(request: RenderRequest, like: Like | None) -> tuple[list[Frame], Pattern]:
-    """Each plate to the frame of its number; with a frame to make again, the one plate that it was made from."""
+def _plate_frames(request: RenderRequest, like: Like | None) -> FoundFrames:
     assert request.plates is not None
-    source = parse_pattern(request.plates, 1, "--in")
-    if source.extension != ".exr":
-        raise UsageError(f"--in {request.plates!r}: plates are EXR so far; convert them to .exr")
-    plates = _plates(source, request.frames)
-    if like is not None:
-        own_number = _number_in(like.frame)
-        nearest_first = sorted(plates, key=lambda number: number != own_number)
-        found = like.find_plate(plates[number] for number in nearest_first)
-        plates = {number: plate for number, plate in plates.items() if plate == found}
-    pattern = parse_pattern(request.out, len(plates))
-    frames = [Frame(number, pattern.path(number), plate=plate) for number, plate in plates.items()]
-    plate_files = {plate.resolve() for plate in plates.values()}
-    replaced = next((frame.path for frame in frames if frame.path.resolve() in plate_files), None)
-    if replaced is not None:
-        raise UsageError(f"--out {request.out!r} would replace the plate {replaced}; write elsewhere")
-    return frames, pattern
-
-
-def _plates(source: Pattern, frames: str | None) -> dict[int, Path]:
-    if frames is not None:
-        if not source.padding:
-            raise UsageError(f"--frames {frames} needs a pattern, and --in {source.text!r} is one file")
-        return {number: source.path(number) for number in parse_frames(frames)}
-    found = frames_on_disk(source)
-    if not found:
-        raise UsageError(
-            f"--in {source.text!r}: no plates there; give a file, or a pattern in quotes: 'plate/####.exr'"
-        )
-    return found if source.padding else {_number_in(path): path for path in found.values()}
-
-
-def _number_in(path: Path) -> int:
-    """`shot.1001.exr` is frame 1001; a file without a number is frame 0."""
-    digits = re.search(r"\d+$", path.stem)
-    return int(digits[0]) if digits else 0
+    if Path(request.plates).suffix.lower() == ".dpx" and request.output.in_colorspace is None:
+        raise UsageError(f"--in {request.plates!r}: a DPX does not say which space it is in; name it: --in-colorspace")
+    asked = PlateRequest(
+        request.plates, request.out, request.frames, request.skip_missing, request.handles, request.output.view
+    )
+    return find_plate_frames(asked, like)
 
 
 def usable_cores() -> int:

@@ -68,9 +68,12 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
         Interrupted: Ctrl-C or SIGTERM.
         FramesFailed: some frames failed; each was named.
     """
-    left = check_writable(job.pattern.folder)
-    if left:
-        progress.warn(f"{job.pattern.folder}: {left} unfinished files of runs that were killed were removed")
+    for note in job.notes:
+        progress.warn(note)
+    for folder in dict.fromkeys(frame.path.parent for frame in job.frames):
+        left = check_writable(folder)
+        if left:
+            progress.warn(f"{folder}: {left} unfinished files of runs that were killed were removed")
     work = _Work(maker, job.consent)
     pace = Pace(job.threads, job.batch, at_once=job.threads)
     tally = make_frames(job.frames, work, pace, maker.tasks, progress)
@@ -78,7 +81,7 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
         numbers = ", ".join(map(str, sorted(tally.failed)[:NAMED_FAILURES]))
         more = " …" if len(tally.failed) > NAMED_FAILURES else ""
         raise FramesFailed(
-            f"{len(tally.failed)} of {len(job.frames)} frames failed: {numbers}{more}; the others are done",
+            f"{tally.failures} of {len(job.frames)} frames failed: {numbers}{more}; the others are done",
             tally.failed,
         )
     return tally

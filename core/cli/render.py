@@ -155,6 +155,8 @@ def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Findi
     first, last = job.frames[0], job.frames[-1]
     print(f"model      {job.model.path} ({job.model.spec.name}, SHA-256 {job.model.sha256})")
     print(f"frames     {len(job.frames)}: {first.path} ({first.source}) … {last.path} ({last.source})")
+    for note in job.notes:
+        print(f"note       {note}")
     for key, value in maker.recipe(first).options.items():
         print(f"{key:10s} {value}")
     print(f"runtime    {', '.join(f'{key} {value}' for key, value in maker.runtime.fingerprint.items())}")

@@ -8,14 +8,16 @@ import typer
 from vfxgan.cli.shared import BackgroundChoice
 
 # Source and target
-Out = Annotated[str, typer.Option("--out", help="Frames to write, quoted: 'shot010/####.exr' or .png.")]
+Out = Annotated[str, typer.Option("--out", help="Frames to write, quoted: 'shot010/####.exr' or .png; %V is a view.")]
 Model = Annotated[str | None, typer.Argument(help="Model file, or the name of a packaged model.")]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="The same as MODEL. Default: $VFXGAN_MODEL, vfxgan.toml, the packaged one."),
 ]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="0-499, 1-100x2,205, or @picks.txt (a file, in its order).")]
-Plates = Annotated[str | None, typer.Option("--in", help="Plates to upscale or translate, quoted: 'plate/####.exr'.")]
+Plates = Annotated[
+    str | None, typer.Option("--in", help="Plates to upscale or translate, quoted: 'plate/####.exr'; %V is a view.")
+]
 Frames = Annotated[
     str | None,
     typer.Option(
