@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfxgan.render.alpha import multiply
+from vfxgan.render.grain import NO_GRAIN, Grain, measure_grain
 from vfxgan.render.lanczos import LANCZOS_MARGIN_PX, lanczos, mixed
 from vfxgan.render.options import OutputOptions
 from vfxgan.render.plate_light import NetworkLight, PlateLight, Region
@@ -29,6 +30,7 @@ class Finishing:
     ) -> None:
         self._spec, self._output, self._source, self._seen, self._number = spec, output, source, seen, number
         self._margin = MARGIN_PX if output.mix is None else LANCZOS_MARGIN_PX
+        self._grain = self._measured() if output.regrain else NO_GRAIN
 
     def light(self, top: int, raw: Array) -> Array:
         """One strip.
@@ -46,9 +48,37 @@ class Finishing:
             _, residual = plate_to_network(self._seen.colour(around), self._spec, encoding)
             large = None if residual is None else self._inner(enlarge(residual, scale))
         made = network_to_light(raw, large, self._spec, encoding)
-        made = self._with_alpha(made, around)
         if self._output.mix is not None:
             made = mixed(made, self._plate(around, len(made)), self._output.mix)
+        return self._with_alpha(self._with_grain(made, top), around)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that hold for this picture."""
+        if self._output.regrain and self._grain.is_none:
+            return ("no grain was found on some plates, so none is put back on them",)
+        return ()
+
+    def _measured(self) -> Grain:
+        def read(rows: slice, columns: slice) -> Array:
+            return self._stored(
+                Region(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
+            )[0]
+
+        assert self._output.regrain is not None
+        measured = measure_grain(read, self._source.height, self._source.width)
+        return measured.scaled(self._spec.scale, self._output.regrain)
+
+    def _with_grain(self, made: Array, top: int) -> Array:
+        """Before colour is multiplied by alpha, so that grain is, too."""
+        if self._grain.is_none or len(made) < 3:
+            return made
+        (x, y, _, _), (left, above, _, _) = self._source.image.data, self._source.image.display
+        scale = self._spec.scale
+        before = made[:3].copy() if len(made) > 3 else None
+        self._grain.add(made[:3], self._number, (x - left) * scale, (y - above + top) * scale)
+        if before is not None:  # the network made colour and alpha, premultiplied
+            made[:3] = before + (made[:3] - before) * made[3]
         return made
 
     def _with_alpha(self, made: Array, around: Region) -> Array:
@@ -60,12 +90,15 @@ class Finishing:
         return multiply(made, colour, alpha, self._spec.scale, self._margin, means_nothing=divided.means_nothing)
 
     def _plate(self, around: Region, channels: int) -> Array:
-        """The plate itself at the frame's size: colour by Lanczos, alpha as beside the network."""
+        """The plate itself at the frame's size: colour by Lanczos, divided as for the network; alpha as beside it."""
+        scale = self._spec.scale
+        if self._seen.divided is not None:
+            return self._inner(lanczos(self._seen.colour(around), scale))
         colour, alpha = self._stored(around)
-        large = self._inner(lanczos(colour, self._spec.scale))
-        if channels == 3:
+        large = self._inner(lanczos(colour, scale))[:channels]
+        if channels <= 3:
             return large
-        matte = np.ones_like(large[0]) if alpha is None else self._inner(enlarge(alpha, self._spec.scale))
+        matte = np.ones_like(large[0]) if alpha is None else self._inner(enlarge(alpha, scale))
         return np.concatenate([large, matte[None]])
 
     def _stored(self, region: Region) -> tuple[Array, Array | None]:

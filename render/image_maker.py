@@ -161,7 +161,7 @@ class ImageMaker:
 
         parts = (partial(store, top, strip) for top, strip in strips)
         clipped = sum(self.tasks.in_order(parts))
-        return Drawn(pixels, clipped, self._notes(work))
+        return Drawn(pixels, clipped, (*self._notes(work), *finishing.notes))
 
     def _strips(self, work: _Work) -> Iterator[tuple[int, Array]]:
         """The raw picture from its top: the first row, in px of the plate, and [C', s·h, s·W]."""
