@@ -31,7 +31,8 @@ def make_image_model(path: Path, kind: str = "identity", *, scale: int = 1, chan
 
     Args:
         kind: "identity" gives what it gets, enlarged bilinearly; "tanh" ends in one, nearly saturated at the ends;
-            "blocks" gives what it gets, but only of sides that are multiples of 4; "nan" gives NaN below -0.9.
+            "blocks" gives what it gets, but only of sides that are multiples of 4; "nan" gives NaN below -0.9; "mean" adds
+            half of the mean of all that it is given.
         options: `channels_out`, `size` (H, W, static), and fields of the spec.
     """
     onnx = pytest.importorskip("onnx", reason="the train extra makes the tests' models")
@@ -85,6 +86,11 @@ def _nodes(kind: str, scale: int, channels: int, channels_out: int) -> tuple[Nod
     elif kind == "blocks":
         nodes.append(helper.make_node("SpaceToDepth", [last], ["deep"], blocksize=4))
         nodes.append(helper.make_node("DepthToSpace", ["deep"], ["picture"], blocksize=4))
+    elif kind == "mean":
+        weights["half"] = np.array(0.5, np.float32)
+        nodes.append(helper.make_node("GlobalAveragePool", [last], ["average"]))
+        nodes.append(helper.make_node("Mul", ["average", "half"], ["added"]))
+        nodes.append(helper.make_node("Add", [last, "added"], ["picture"]))
     elif kind == "nan":
         weights["limit"] = np.array(0.9, np.float32)
         nodes.append(helper.make_node("Add", [last, "limit"], ["over"]))
