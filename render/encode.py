@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vfxgan.colour import encode
 from vfxgan.images import Pixels
-from vfxgan.render.half import clamp_to_half, store_half
+from vfxgan.render.half import clamp_to_half, store_half, store_planes_as_half
 from vfxgan.render.light import Light
 from vfxgan.render.options import BitDepth
 from vfxgan.render.spaces import Conversion
@@ -94,9 +94,11 @@ def _gathered(light: Light) -> Array:
 
 
 def _store_converted(planes: Array, out: Pixels) -> int:
+    if out.dtype == np.float16:
+        return store_planes_as_half(planes, out)
     clamped = 0
     for channel, plane in enumerate(planes):
-        clamped += clamp_to_half(plane) if out.dtype == np.float16 else _clamp_to_float(plane)
+        clamped += _clamp_to_float(plane)
         out[..., channel] = plane
     return clamped
 
