@@ -9,11 +9,13 @@ from vfxgan.errors import UsageError
 from vfxgan.latents import parse_seeds
 from vfxgan.modelfile import DEFAULT_MODEL, DEFAULT_UPSCALER, ModelFile, find_model, read_model
 from vfxgan.render.chain import check_size, read_upscaler
+from vfxgan.render.devices import Device
 from vfxgan.render.like import Like, read_like
 from vfxgan.render.options import OutputOptions, OutputRequest, resolve_output, resolve_plate_output, walk_of
+from vfxgan.render.place import find_place
 from vfxgan.render.plan import Consent, Frame
 from vfxgan.render.plate_frames import FoundFrames, PlateRequest, find_plate_frames
-from vfxgan.render.runtimes import DEFAULT_RUNTIME, check_runtime_name
+from vfxgan.render.requirement import Requirement, parse_requirement
 from vfxgan.sequences import Pattern, parse_frames, parse_pattern
 
 MAX_THREADS = 1024
@@ -34,6 +36,8 @@ class RenderRequest:
     runtime: str | None = None
     engine: Path | None = None
     start_frame: int | None = None
+    devices: str | None = None
+    required: str | None = None
     threads: int | None = None
     batch: int = 1
     output: OutputRequest = field(default_factory=OutputRequest)
@@ -46,6 +50,7 @@ class Job:
 
     Attributes:
         notes: what is to be said before the start.
+        place_note: how `--runtime auto` came to the runtime.
     """
 
     model: ModelFile
@@ -54,12 +59,15 @@ class Job:
     output: OutputOptions
     runtime: str
     engine: Path | None
+    devices: tuple[Device, ...]
+    required: Requirement | None
     threads: int
     batch: int
     consent: Consent
     like: Like | None
     upscalers: tuple[ModelFile, ...] = ()
     notes: tuple[str, ...] = ()
+    place_note: str = ""
 
 
 def resolve(request: RenderRequest) -> Job:
@@ -89,30 +97,24 @@ def resolve(request: RenderRequest) -> Job:
     output = replace(output, upscale=",".join(upscaler.sha256 for upscaler in upscalers) or None)
     if like is not None:
         like.check_format(output)
+    place = find_place(request.runtime, request.engine, request.devices, (model, *upscalers))
     return Job(
         model=model,
         frames=tuple(frames),
         pattern=pattern,
         output=output,
-        runtime=_runtime(request),
+        runtime=place.runtime,
         engine=request.engine,
+        devices=place.devices,
+        required=None if request.required is None else parse_requirement(request.required),
         threads=_checked("--threads", usable_cores() if request.threads is None else request.threads),
         batch=_checked("--batch", request.batch),
         consent=request.consent,
         like=like,
         upscalers=upscalers,
         notes=found.notes,
+        place_note=place.note,
     )
-
-
-def _runtime(request: RenderRequest) -> str:
-    if request.engine is None:
-        return check_runtime_name(request.runtime or DEFAULT_RUNTIME)
-    if request.runtime != "tensorrt":
-        raise UsageError(f"--engine {request.engine} goes with --runtime tensorrt")
-    if not request.engine.is_file():
-        raise UsageError(f"--engine {request.engine}: no such file; check the path")
-    return request.runtime
 
 
 def _check_source(request: RenderRequest) -> None:
@@ -172,7 +174,13 @@ def _plate_frames(request: RenderRequest, like: Like | None) -> FoundFrames:
     asked = PlateRequest(
         request.plates, request.out, request.frames, request.skip_missing, request.handles, request.output.view
     )
-    return find_plate_frames(asked, like)
+    found = find_plate_frames(asked, like)
+    if request.output.temporal and any(frame.plates is not None and not frame.plates.padding for frame in found.frames):
+        raise UsageError(
+            f"--temporal {request.output.temporal} needs the plates around each: --in {request.plates!r} is one file, "
+            "give a pattern in quotes: 'plate/####.exr', and choose frames with --frames"
+        )
+    return found
 
 
 def usable_cores() -> int:

@@ -1,11 +1,13 @@
 """A resolved job, from the first look at the target to the last frame."""
 
 import time
+from collections.abc import Collection
 
 from vfxgan.errors import FramesFailed, ImageError, TakenError
 from vfxgan.images import use_threads
 from vfxgan.progress import Progress
 from vfxgan.render.chain import ChainedRuntime, Link
+from vfxgan.render.devices import CPU
 from vfxgan.render.frames import FrameMaker
 from vfxgan.render.pipeline import Made, Pace, Tally, make_frames
 from vfxgan.render.plan import Consent, Finding, Frame, State, examine, look, refuse_foreign
@@ -22,11 +24,12 @@ NAMED_FAILURES = 20
 
 def open_runtime(job: Job) -> Runtime:
     """The runtime of a job, with one stream a worker, and those of its upscalers with it."""
-    streams = job.threads
-    runtime = load_runtime(job.runtime, job.model, RuntimeOptions(streams, job.engine))
+    streams, device = job.threads, job.devices[0]
+    gpu = 0 if device == CPU else device
+    runtime = load_runtime(job.runtime, job.model, RuntimeOptions(streams, job.engine, gpu))
     if not job.upscalers:
         return runtime
-    links = [Link(model, load_runtime(job.runtime, model, RuntimeOptions(streams))) for model in job.upscalers]
+    links = [Link(model, load_runtime(job.runtime, model, RuntimeOptions(streams, gpu=gpu))) for model in job.upscalers]
     return ChainedRuntime(runtime, links)
 
 
@@ -53,7 +56,13 @@ def _glance(frame: Frame, maker: FrameMaker) -> Finding:
 
 
 def prepare(job: Job, runtime: Runtime) -> FrameMaker:
-    """Join what a frame needs, for `survey` and `render`."""
+    """Join what a frame needs, for `survey` and `render`.
+
+    Raises:
+        UsageError: `--require-runtime` asks for another fingerprint.
+    """
+    if job.required is not None:
+        job.required.check(runtime.fingerprint)
     use_threads(1)
     make = seed_maker if isinstance(job.model.spec.input, LatentInput) else plate_maker
     return make(job.model, runtime, job.output, SharedTasks(job.threads))
@@ -78,13 +87,15 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
     pace = Pace(job.threads, job.batch, at_once=job.threads)
     tally = make_frames(job.frames, work, pace, maker.tasks, progress)
     if tally.failed:
-        numbers = ", ".join(map(str, sorted(tally.failed)[:NAMED_FAILURES]))
-        more = " …" if len(tally.failed) > NAMED_FAILURES else ""
-        raise FramesFailed(
-            f"{tally.failures} of {len(job.frames)} frames failed: {numbers}{more}; the others are done",
-            tally.failed,
-        )
+        raise frames_failed(tally.failed, tally.failures, len(job.frames))
     return tally
+
+
+def frames_failed(numbers: Collection[int], count: int, total: int) -> FramesFailed:
+    """The error at the end of a render; each of the `count` frames was named before."""
+    named = ", ".join(map(str, sorted(set(numbers))[:NAMED_FAILURES]))
+    more = " …" if len(set(numbers)) > NAMED_FAILURES else ""
+    return FramesFailed(f"{count} of {total} frames failed: {named}{more}; the others are done", numbers)
 
 
 class _Work:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from vfxgan import __version__
-from vfxgan.cli import dataset, evaluate, export, files, models, render, train
+from vfxgan.cli import compare, dataset, evaluate, export, files, models, render, train
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("render")(render.render)
 app.command("contact-sheet")(files.contact_sheet)
 app.command("verify")(files.verify)
+app.command("compare")(compare.compare)
 app.command("inspect")(files.inspect)
 app.command("models")(models.models)
 app.command("doctor")(models.doctor)
@@ -69,7 +70,7 @@ def run(arguments: list[str]) -> int:
     # A shell that starts a job in the background may have SIGINT ignored; a render must still stop on it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        outcome = app(args=with_values(arguments), prog_name="vfxgan", standalone_mode=False)
+        outcome = app(args=with_values(arguments), prog_name="vfxgan", standalone_mode=False, obj=tuple(arguments))
     except VfxganError as error:
         return _fail(error, str(error), error.exit_code)
     except typer.TyperException as error:
@@ -112,3 +113,7 @@ def _fail(error: BaseException, line: str, code: int) -> int:
     if line:
         print(f"vfxgan: {' '.join(line.split())}", file=sys.stderr, flush=True)
     return code
+
+
+if __name__ == "__main__":  # how a render on several devices starts the others
+    main()

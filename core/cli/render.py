@@ -9,6 +9,8 @@ from vfxgan.cli.preview import plan, preview_request, previewed
 from vfxgan.cli.shared import ProgressChoice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vfxgan.render.frames import FrameMaker
     from vfxgan.render.plan import Finding, Frame
     from vfxgan.render.preview import Preview
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def render(
+    context: typer.Context,
     out: options.Out,
     model: options.Model = None,
     model_option: options.ModelOption = None,
@@ -52,6 +55,10 @@ def render(
     tile_anyway: options.TileAnyway = False,
     runtime: options.Runtime = None,
     engine: options.Engine = None,
+    devices: options.Devices = None,
+    as_device: options.AsDevice = None,
+    cpu_isa: options.CpuIsa = None,
+    require_runtime: options.RequireRuntime = None,
     threads: options.Threads = None,
     batch: options.Batch = 1,
     overwrite: options.Overwrite = False,
@@ -69,7 +76,10 @@ def render(
 
     Run the same command again after an interruption: frames that are whole are kept.
     """
+    from vfxgan.cpu_isa import hold_cpu
     from vfxgan.errors import UsageError
+
+    hold_cpu(cpu_isa)  # before any library is loaded that looks at the CPU
     from vfxgan.render.options import OutputRequest
     from vfxgan.render.plan import Consent
     from vfxgan.render.request import RenderRequest, resolve
@@ -116,6 +126,8 @@ def render(
             like=like,
             runtime=runtime,
             engine=engine,
+            devices=as_device or devices,
+            required=require_runtime,
             start_frame=start_frame,
             threads=threads,
             batch=batch,
@@ -123,7 +135,57 @@ def render(
             consent=Consent(overwrite, mix_runtimes),
         )
     )
-    _run(job, dry_run, progress, plan(shown, job))
+    if as_device is not None:
+        _run_share(job)
+    elif len(job.devices) > 1 and not dry_run:
+        _run_on_devices(job, context.obj, progress, plan(shown, job))
+    else:
+        _run(job, dry_run, progress, plan(shown, job))
+
+
+def _run_on_devices(
+    job: "Job", arguments: "Sequence[str]", progress_choice: ProgressChoice, preview: "Preview | None"
+) -> None:
+    """One process for each device, which this one shows as one."""
+    import time
+
+    from vfxgan.progress import progress, say
+    from vfxgan.render.device_crew import device_crew
+    from vfxgan.render.run import summary
+
+    if job.place_note:
+        say(job.place_note)
+    with device_crew(job, arguments) as crew:
+        started = time.monotonic()
+        with previewed(preview, progress_choice), progress(progress_choice.value, "render", len(job.frames)) as shown:
+            tally = crew.render(shown)
+    if progress_choice is not ProgressChoice.none:
+        say(summary(job, tally, started))
+
+
+def _run_share(job: "Job") -> None:
+    """What such a process does: its share of the frames, when all are ready."""
+    from vfxgan.progress import progress
+    from vfxgan.render.device_child import read_share, tell, wait_for_go
+    from vfxgan.render.run import open_runtime, prepare, survey
+    from vfxgan.render.run import render as render_job
+
+    job = read_share().of(job)
+    with open_runtime(job) as runtime:
+        maker = prepare(job, runtime)
+        survey(job, maker)
+        _warn_of_differences(job, maker)
+        wait_for_go(runtime.fingerprint)
+        with progress("json", "render", len(job.frames)) as shown:
+            tell(render_job(job, maker, shown))
+
+
+def _warn_of_differences(job: "Job", maker: "FrameMaker") -> None:
+    from vfxgan.progress import say
+
+    if job.like is not None:
+        for reason in job.like.differences(maker.recipe(job.frames[0])):
+            say(f"warning: --like {job.like.frame}: bytes may differ: {reason}")
 
 
 def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "Preview | None") -> None:
@@ -133,12 +195,12 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "P
     from vfxgan.render.run import open_runtime, prepare, summary, survey
     from vfxgan.render.run import render as render_job
 
+    if job.place_note:
+        say(job.place_note)
     with open_runtime(job) as runtime:
         maker = prepare(job, runtime)
         found = survey(job, maker)
-        if job.like is not None:
-            for reason in job.like.differences(maker.recipe(job.frames[0])):
-                say(f"warning: --like {job.like.frame}: bytes may differ: {reason}")
+        _warn_of_differences(job, maker)
         if dry_run:
             _print_plan(job, maker, found)
             return
@@ -152,6 +214,9 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "P
 def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Finding]]") -> None:
     from collections import Counter
 
+    from vfxgan.render.devices import split_frames
+    from vfxgan.render.runtimes.fingerprint import fingerprint_id
+
     first, last = job.frames[0], job.frames[-1]
     print(f"model      {job.model.path} ({job.model.spec.name}, SHA-256 {job.model.sha256})")
     print(f"frames     {len(job.frames)}: {first.path} ({first.source}) … {last.path} ({last.source})")
@@ -159,7 +224,11 @@ def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Findi
         print(f"note       {note}")
     for key, value in maker.recipe(first).options.items():
         print(f"{key:10s} {value}")
-    print(f"runtime    {', '.join(f'{key} {value}' for key, value in maker.runtime.fingerprint.items())}")
+    made_by = maker.runtime.fingerprint
+    print(f"runtime    {fingerprint_id(made_by)}: {', '.join(f'{key} {value}' for key, value in made_by.items())}")
+    if len(job.devices) > 1:
+        counts = ", ".join(str(len(share)) for share in split_frames(job.frames, len(job.devices)))
+        print(f"devices    {', '.join(map(str, job.devices))}, one process each: {counts} frames")
     print(f"threads    {job.threads}, batch {job.batch}")
     kept = sum(job.consent.keeps(finding) for _, finding in found)
     states = Counter(finding.state.value for _, finding in found)

@@ -107,10 +107,23 @@ TileAnyway = Annotated[
 
 # Where and how it runs
 Runtime = Annotated[
-    str | None, typer.Option(help="onnxruntime (default) or openvino; on GPUs onnxruntime-cuda or tensorrt.")
+    str | None, typer.Option(help="onnxruntime (default), openvino; on GPUs onnxruntime-cuda, tensorrt; or auto.")
 ]
 Engine = Annotated[
     Path | None, typer.Option(help="With --runtime tensorrt. Default: the engine beside the model that fits.")
+]
+Devices = Annotated[
+    str | None, typer.Option(help="Split the frames over GPUs: 0,1; or over processes on the CPU: cpu,cpu.")
+]
+AsDevice = Annotated[str | None, typer.Option("--as-device", hidden=True)]  # one process of --devices
+CpuIsa = Annotated[
+    str | None, typer.Option("--cpu-isa", help="avx2, avx512: unlike CPUs give the same bits (openvino). Or native.")
+]
+RequireRuntime = Annotated[
+    str | None,
+    typer.Option(
+        "--require-runtime", help="Stop unless the fingerprint has this id, or runtime=…,device=…, or is @FRAME.exr's."
+    ),
 ]
 Threads = Annotated[int | None, typer.Option(help="Cores to use. Default: those at hand.")]
 Batch = Annotated[int, typer.Option(help="Seeds handed to a thread at a time; changes no pixel.")]

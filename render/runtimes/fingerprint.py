@@ -1,10 +1,27 @@
 """What decides the bits of a render beside model, seed or plate, and options."""
 
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+
 import numpy as np
 
+from vfxgan.cpu_isa import NUMPY, ONEDNN, held_level
+from vfxgan.errors import RuntimeFailure
 from vfxgan.gpu.cuda import DeviceFacts
 from vfxgan.recipe import Plain
 from vfxgan.spec import ModelSpec
+
+ID_CHARS = 12
+
+Fingerprint = Mapping[str, Plain]
+
+
+def fingerprint_id(fingerprint: Fingerprint) -> str:
+    """The first digits of the SHA-256 over a fingerprint as canonical JSON: what people can compare and type."""
+    text = json.dumps(dict(fingerprint), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_CHARS]
 
 
 def cpu_level() -> str:
@@ -24,27 +41,43 @@ def cpu_level() -> str:
     return next((level for level, any_of in levels if names & any_of), "generic")
 
 
-def cpu_fingerprint(runtime: str, version: str, kernels: str = "") -> dict[str, Plain]:
-    """The fingerprint of a CPU runtime.
+def instructions(*, onednn: bool) -> str:
+    """The instruction set in effect, and which library alone was held back by a variable in the environment.
 
     Args:
-        kernels: an override of the runtime's own choice of instruction set, where one is in force.
+        onednn: the runtime is built on it.
+    Raises:
+        RuntimeFailure: `--cpu-isa` asks for what this CPU does not have.
     """
+    level, held = cpu_level(), held_level()
+    if held is not None and level != held:
+        raise RuntimeFailure(f"--cpu-isa {held}: this CPU has {level}; choose a level that all machines have")
+    if held is not None:
+        return level
+    alone = [f"onednn {os.environ[ONEDNN]}"] if onednn and os.environ.get(ONEDNN) else []
+    alone += ["numpy held back"] if os.environ.get(NUMPY) else []
+    return ", ".join([level, *alone])
+
+
+def cpu_fingerprint(runtime: str, version: str, *, onednn: bool = False) -> dict[str, Plain]:
+    """The fingerprint of a CPU runtime."""
     import OpenImageIO as oiio
 
-    level = cpu_level()
     return {
         "runtime": f"{runtime} {version}",
         "precision": "f32",
         "device": "cpu",
-        "instructions": f"{level}, {kernels}" if kernels else level,
+        "instructions": instructions(onednn=onednn),
         "numpy": np.__version__,
         "openimageio": oiio.VERSION_STRING,
     }
 
 
 def gpu_fingerprint(runtime: str, version: str, spec: ModelSpec, facts: DeviceFacts) -> dict[str, Plain]:
-    """The fingerprint of a runtime on an NVIDIA GPU; colour is still the CPU's work, so that is part of it."""
+    """The fingerprint of a runtime on an NVIDIA GPU; colour is still the CPU's work, so that is part of it.
+
+    Which of several equal GPUs it was is not: they give the same bits.
+    """
     precision = {"fp32": "f32", "fp16": "f16"}[spec.precision]
     device: dict[str, Plain] = {
         "precision": precision,

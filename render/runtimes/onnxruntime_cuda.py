@@ -16,12 +16,12 @@ from vfxgan.render.runtimes.protocol import RuntimeOptions
 
 CUDA = "CUDAExecutionProvider"
 # Repeatable and true to the file: no TF32 in FP32 layers, and convolutions that are chosen by rule, not by stopwatch.
-PROVIDER_OPTIONS = {"device_id": "0", "use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+PROVIDER_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 SETTINGS = {"session.disable_cpu_ep_fallback": "1"}
 
 
 class OnnxRuntimeCuda(OnnxRuntimeSession):
-    """One session on GPU 0; frames of several threads follow each other there."""
+    """One session on one GPU; frames of several threads follow each other there."""
 
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
         with importing("onnxruntime", extra="gpu"):
@@ -32,9 +32,11 @@ class OnnxRuntimeCuda(OnnxRuntimeSession):
                 f"the onnxruntime that is installed has no CUDA (it offers {', '.join(offered)}): "
                 "pip uninstall onnxruntime, then pip install 'vfxgan[gpu]'"
             )
-        facts = device_facts(0)
+        facts = device_facts(options.gpu)
         _load_libraries(onnxruntime)
-        super().__init__(onnxruntime, model, [(CUDA, PROVIDER_OPTIONS)], SETTINGS, batched=True)
+        super().__init__(
+            onnxruntime, model, [(CUDA, {"device_id": str(options.gpu)} | PROVIDER_OPTIONS)], SETTINGS, batched=True
+        )
         given = self._session.get_providers()
         if not given or given[0] != CUDA:
             raise RuntimeFailure(

@@ -15,7 +15,6 @@ from vfxgan.render.runtimes.checks import check_input, check_picture, importing,
 from vfxgan.render.runtimes.fingerprint import cpu_fingerprint
 from vfxgan.render.runtimes.protocol import Array, RuntimeOptions
 
-ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
 MAX_SIZES = 4  # compiled models kept at a time, each with weights of its own
 
 
@@ -42,9 +41,8 @@ class OpenVinoCpu:
             raise RuntimeFailure(f"{model.path}: needs one float32 input; export the model again")
         partial = self._source.input(0).partial_shape
         self.input_shape = known_shape([side.get_length() if side.is_static else None for side in partial], model)
-        isa = os.environ.get(ISA_VARIABLE, "")
         version = str(openvino.__version__).partition("-")[0]
-        self.fingerprint: Mapping[str, Plain] = cpu_fingerprint("openvino", version, f"onednn {isa}" if isa else "")
+        self.fingerprint: Mapping[str, Plain] = cpu_fingerprint("openvino", version, onednn=True)
         # The binding's first inference sets up statics while it holds the GIL: two threads that both come first wait
         # for each other for ever (seen with 2026.4). So the first one is made here, alone.
         self.infer(smallest_input(self.input_shape, model))

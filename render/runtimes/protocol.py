@@ -21,10 +21,12 @@ class RuntimeOptions:
     Attributes:
         streams: how many threads will call `infer` at a time; on a CPU each gets one single-threaded stream.
         engine: the TensorRT engine to use; None: the one beside the model.
+        gpu: number of the GPU, as the driver counts.
     """
 
     streams: int = 1
     engine: Path | None = None
+    gpu: int = 0
 
 
 class Runtime(Protocol):

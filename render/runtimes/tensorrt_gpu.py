@@ -20,14 +20,14 @@ NAMED_ENGINES = 2
 
 
 class TensorRtGpu:
-    """One engine on GPU 0; frames of several threads follow each other there."""
+    """One engine on one GPU; frames of several threads follow each other there."""
 
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
-        engine = find_engine(model, options.engine, this_machine())
+        engine = find_engine(model, options.engine, this_machine(options.gpu))
         data, sidecar = read_engine(engine)
-        facts = device_facts(0)
+        facts = device_facts(options.gpu)
         self.model = model
-        self._runner = EngineRunner(data, host_code=sidecar.key.options.version_compat)
+        self._runner = EngineRunner(data, options.gpu, host_code=sidecar.key.options.version_compat)
         self.batch = self._runner.input_shape[0]
         self.input_shape = known_shape(self._runner.input_shape, model, self.batch)
         self.fingerprint = _fingerprint(sidecar, model, facts, self.batch)

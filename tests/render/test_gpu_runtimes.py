@@ -125,7 +125,7 @@ class PretendRunner:
 @pytest.fixture
 def on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     place = "vfxgan.render.runtimes.tensorrt_gpu"
-    monkeypatch.setattr(f"{place}.this_machine", lambda: HERE)
+    monkeypatch.setattr(f"{place}.this_machine", lambda gpu: HERE)
     monkeypatch.setattr(f"{place}.device_facts", lambda device: FACTS)
     monkeypatch.setattr(f"{place}.EngineRunner", PretendRunner)
 
@@ -202,7 +202,7 @@ def test_no_engine_says_how_to_build_one(cli: Any, model: Path) -> None:
 def test_an_engine_without_a_gpu_says_what_is_missing(cli: Any, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_engine(model)
     missing = Machine(missing="there is no NVIDIA driver: install it")
-    monkeypatch.setattr("vfxgan.render.runtimes.tensorrt_gpu.this_machine", lambda: missing)
+    monkeypatch.setattr("vfxgan.render.runtimes.tensorrt_gpu.this_machine", lambda gpu: missing)
     refused(render(cli, model), "no engine can be used here: there is no NVIDIA driver: install it")
 
 
