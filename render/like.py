@@ -133,6 +133,8 @@ class Like:
         reasons = []
         if self.recipe.options.get("ocio") != recipe.options.get("ocio"):
             reasons.append(f"OCIO config {recipe.options.get('ocio')}, not {self.recipe.options.get('ocio')}")
+        if self.recipe.neighbours != recipe.neighbours:
+            reasons.append("the plates around its own are others, or fewer or more")
         mine, theirs = dict(recipe.fingerprint), dict(self.recipe.fingerprint)
         changed = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
         return reasons + [f"{key} {mine.get(key)}, not {theirs.get(key)}" for key in changed]

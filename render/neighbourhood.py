@@ -18,7 +18,7 @@ from vfxgan.render.temporal import Average, Guide, find_motion, guide_of
 
 KEPT_BYTES = 1 << 30
 
-Load = Callable[[], tuple[PlateImage, Spaces]]
+Load = Callable[[str], tuple[PlateImage, Spaces]]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Neighbour:
     Attributes:
         offset: frames from that one; never 0.
         digest: SHA-256 of its file.
-        load: reads the picture that belongs to the other's; raises ImageError, and then that other frame fails.
+        load: reads the picture of a label (`PlateImage.label`); raises ImageError, and then that other frame fails.
     """
 
     offset: int
@@ -95,6 +95,11 @@ class Stabiliser:
         self._images, self._reach = images, reach
         self._shots = Shots() if shots is None else shots
 
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Of the neighbours, in frames."""
+        return tuple(offset for offset in range(-self._reach, self._reach + 1) if offset)
+
     def draw(
         self,
         image: PlateImage,
@@ -113,7 +118,7 @@ class Stabiliser:
         Raises:
             ImageError, OutOfMemory, RuntimeFailure: as `ImageMaker.draw`, of the plate or of a neighbour.
         """
-        own = self._shot(digest, image.label, lambda: (image, spaces))
+        own = self._shot(digest, image.label, lambda _: (image, spaces))
         average = Average(own.raw, self._images.model.spec.scale)
         for neighbour in sorted(neighbours, key=lambda neighbour: neighbour.offset):
             other = self._shot(neighbour.digest, image.label, neighbour.load)
@@ -125,7 +130,7 @@ class Stabiliser:
 
     def _shot(self, digest: str, label: str, load: Load) -> Shot:
         def make() -> Shot:
-            image, spaces = load()
+            image, spaces = load(label)
             raw = self._images.raw(image, spaces)
             raw.flags.writeable = False
             return Shot(raw, guide_of(PlateLight(image, spaces)))

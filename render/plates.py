@@ -1,17 +1,20 @@
 """One plate to one frame: each of its pictures through the network, and all of them back into a file like the plate."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from vfxgan.errors import ImageError
 from vfxgan.images import OpenImage, Picture
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Recipe
+from vfxgan.render.flow import opencv_version
 from vfxgan.render.frames import Written, write_stamped
 from vfxgan.render.image_maker import Drawn, ImageMaker
+from vfxgan.render.neighbourhood import Neighbour, Stabiliser, neighbours_digest
 from vfxgan.render.options import AS_PLATE, BitDepth, OutputOptions
 from vfxgan.render.plan import Frame
 from vfxgan.render.plate_file import Spaces, file_digest, find_spaces
@@ -35,9 +38,14 @@ class _Known:
 
 @dataclass(frozen=True)
 class PlateMaker:
-    """All that frames of plates share: a `FrameMaker`."""
+    """All that frames of plates share: a `FrameMaker`.
+
+    Attributes:
+        stabiliser: in time; None where each plate is drawn by itself.
+    """
 
     images: ImageMaker
+    stabiliser: Stabiliser | None = None
     _known: dict[Path, _Known] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,18 +71,22 @@ class PlateMaker:
 
     def recipe(self, frame: Frame) -> Recipe:
         """See `FrameMaker.recipe`."""
-        return self._recipe(self._look(frame.plate))
+        return self._recipe(self._look(frame.plate), self._neighbours(frame))
 
-    def _recipe(self, known: _Known) -> Recipe:
-        options = self.images.recorded.for_recipe(known.spaces.config_id)
-        return Recipe(self.model.sha256, None, options, self.runtime.fingerprint, plate=known.digest)
+    def _recipe(self, known: _Known, neighbours: Sequence[Neighbour]) -> Recipe:
+        options, fingerprint = self.images.recorded.for_recipe(known.spaces.config_id), self.runtime.fingerprint
+        if self.stabiliser is None:
+            return Recipe(self.model.sha256, None, options, fingerprint, plate=known.digest)
+        around = neighbours_digest([(neighbour.offset, neighbour.digest) for neighbour in neighbours])
+        fingerprint = {**fingerprint, "opencv": opencv_version()}
+        return Recipe(self.model.sha256, None, options, fingerprint, plate=known.digest, neighbours=around)
 
     def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
         """See `FrameMaker.write`."""
-        known = self._look(frame.plate)
+        known, neighbours = self._look(frame.plate), self._neighbours(frame)
         assert frame.plate is not None
-        picture, written = self._picture(frame, frame.plate, known)
-        write_stamped(path, picture, self._recipe(known), self.output, may_replace=may_replace)
+        picture, written = self._picture(frame, frame.plate, known, neighbours)
+        write_stamped(path, picture, self._recipe(known, neighbours), self.output, may_replace=may_replace)
         return written
 
     def read(self, plate: Path, view: str) -> tuple[PlateImage, Spaces]:
@@ -92,14 +104,34 @@ class PlateMaker:
                 raise ImageError(f"{plate}: has no view {view!r}, as other frames have; render it apart")
             return self._read(image, found, pictures).image, known.spaces
 
-    def _picture(self, frame: Frame, plate: Path, known: _Known) -> tuple[Picture, Written]:
+    def _neighbours(self, frame: Frame) -> tuple[Neighbour, ...]:
+        """The plates around a frame's that are on disk; none where it is not stabilised."""
+        if self.stabiliser is None or frame.plates is None:
+            return ()
+        found = []
+        for offset in self.stabiliser.offsets:
+            plate = frame.plates.path(frame.number + offset)
+            if plate.is_file():
+                digest = self._look(plate).digest
+                found.append(Neighbour(offset, digest, partial(self._read_neighbour, plate, digest)))
+        return tuple(found)
+
+    def _read_neighbour(self, plate: Path, digest: str, view: str) -> tuple[PlateImage, Spaces]:
+        found = self.read(plate, view)
+        if self._look(plate).digest != digest:
+            raise ImageError(f"{plate}: changed while it was used; run the same command again when it is whole")
+        return found
+
+    def _picture(
+        self, frame: Frame, plate: Path, known: _Known, neighbours: Sequence[Neighbour]
+    ) -> tuple[Picture, Written]:
         made: list[Made] = []
         said: list[str] = []
         clipped = repaired = 0
         with self._opened(plate, known) as (image, pictures):
             for chosen in pictures:
                 read = self._read(image, chosen, pictures)
-                drawn = self._draw(frame, read, known.spaces)
+                drawn = self._draw(frame, read, known, neighbours)
                 made.append(Made.of(chosen, drawn.pixels, read.image))
                 clipped, repaired = clipped + drawn.clipped, repaired + read.repaired
                 said += [note for note in drawn.notes if note not in said]
@@ -108,8 +140,11 @@ class PlateMaker:
             said = [*notes(image, made, known.spaces, self.output), *said]
         return picture, Written(clipped, repaired, tuple(said))
 
-    def _draw(self, frame: Frame, read: Read, spaces: Spaces) -> Drawn:
-        return self.images.draw(read.image, spaces, self._depth(read), frame.number)
+    def _draw(self, frame: Frame, read: Read, known: _Known, neighbours: Sequence[Neighbour]) -> Drawn:
+        picture = (read.image, known.spaces, self._depth(read), frame.number)
+        if self.stabiliser is None:
+            return self.images.draw(*picture)
+        return self.stabiliser.draw(*picture, digest=known.digest, neighbours=neighbours)
 
     def _depth(self, read: Read) -> BitDepth:
         """Of the frame: as was asked for, else the plate's."""
@@ -166,13 +201,17 @@ def plate_maker(model: ModelFile, runtime: Runtime, output: OutputOptions, tasks
 
     Raises:
         UsageError: a colour space that was asked for, or its config, is unknown; the model cannot be tiled so.
+        MissingExtraError: the frames are to be stabilised, and OpenCV is not installed.
     """
     for option, name in (("--in-colorspace", output.in_colorspace), ("--colorspace", output.colorspace)):
         if name is not None and name != AS_PLATE and output.format != "png":
             conversion_of(name, output.ocio, option)
     images = ImageMaker(model, runtime, output, tasks)
     images.check()
-    return PlateMaker(images)
+    if output.temporal is None:
+        return PlateMaker(images)
+    opencv_version()
+    return PlateMaker(images, Stabiliser(images, output.temporal))
 
 
 def _label(chosen: Chosen, pictures: tuple[Chosen, ...]) -> str:

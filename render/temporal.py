@@ -25,6 +25,7 @@ PATCH_PX = 5
 SHARE_OF_MOTION, SLACK_PX2 = 0.01, 1.0
 # Where less of a neighbour fits than the first, it is of another shot and left out; from the second on it counts whole.
 CUT_BELOW, SHOT_ABOVE = 0.1, 0.3
+NO_TRUST = 0.02  # weights up to here are none
 LARGEST_CANVAS = 4  # in areas of the two data windows
 STRIP_ROWS = 128  # of the plate
 GREYS = 255
@@ -89,6 +90,7 @@ def find_motion(here: Guide, there: Guide) -> Motion | None:
     valid = _within(inside, x, y)
     weight = soften(weight, PATCH_PX) * valid
     weight *= _same_shot(weight, valid)
+    weight = np.maximum(weight - NO_TRUST, 0) * np.float32(1 / (1 - NO_TRUST))
     if not weight.any():
         return None
     left, top = there.data[0] - here.data[0], there.data[1] - here.data[1]

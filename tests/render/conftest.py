@@ -31,8 +31,9 @@ def make_image_model(path: Path, kind: str = "identity", *, scale: int = 1, chan
 
     Args:
         kind: "identity" gives what it gets, enlarged bilinearly; "tanh" ends in one, nearly saturated at the ends;
-            "blocks" gives what it gets, but only of sides that are multiples of 4; "nan" gives NaN below -0.9; "mean" adds
-            half of the mean of all that it is given.
+            "blocks" gives what it gets, but only of sides that are multiples of 4; "nan" gives NaN below -0.9; "mean"
+            adds half of the mean of all that it is given; "shaky" stirs each block of 4×4 px, so that what it gives
+            changes as a picture moves.
         options: `channels_out`, `size` (H, W, static), and fields of the spec.
     """
     onnx = pytest.importorskip("onnx", reason="the train extra makes the tests' models")
@@ -86,6 +87,13 @@ def _nodes(kind: str, scale: int, channels: int, channels_out: int) -> tuple[Nod
     elif kind == "blocks":
         nodes.append(helper.make_node("SpaceToDepth", [last], ["deep"], blocksize=4))
         nodes.append(helper.make_node("DepthToSpace", ["deep"], ["picture"], blocksize=4))
+    elif kind == "shaky":
+        deep = 16 * channels_out
+        mixing = np.eye(deep) + 0.06 * np.random.RandomState(5).randn(deep, deep)
+        weights["mixing"] = mixing.astype(np.float32)[:, :, None, None]
+        nodes.append(helper.make_node("SpaceToDepth", [last], ["deep"], blocksize=4))
+        nodes.append(helper.make_node("Conv", ["deep", "mixing"], ["stirred"]))
+        nodes.append(helper.make_node("DepthToSpace", ["stirred"], ["picture"], blocksize=4))
     elif kind == "mean":
         weights["half"] = np.array(0.5, np.float32)
         nodes.append(helper.make_node("GlobalAveragePool", [last], ["average"]))
