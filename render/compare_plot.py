@@ -47,7 +47,10 @@ def write_plot(path: Path, compared: Sequence[Compared], title: str) -> None:
     _curve(similarity, numbers, [row and row.ssim for row in rows], "SSIM of the encoded signal", "C1")
     similarity.set_ylabel("SSIM")
     _curve(errors, numbers, [row and row.max_error for row in rows], "largest error", "C3")
-    errors.set_yscale("log" if any(0 < row.max_error < math.inf for row in compared) else "linear")
+    if any(0 < row.max_error < math.inf for row in compared):
+        errors.set_yscale("log")
+        errors.yaxis.set_major_formatter("{x:g}")
+        errors.yaxis.set_minor_formatter("{x:g}")
     errors.set_ylabel("|A − B|")
     errors.set_xlabel("frame")
     errors.xaxis.get_major_locator().set_params(integer=True)

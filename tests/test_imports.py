@@ -39,6 +39,8 @@ INFERENCE_LIBRARIES = ("onnxruntime", "openvino")
 # The parity gate compares the exported file with the network, and `export` may not import `render`'s runtimes.
 # So does evaluation, whose feature network is the user's own ONNX file; `trainer` may not import `render` either.
 MAY_USE_ONNXRUNTIME = ("vfxgan.export.onnxruntime_cpu", "vfxgan.trainer.evaluation.features")
+# Looking at frames needs what rendering does not: each of these in one place, so that the extra stays one.
+REVIEW_LIBRARIES = {"av": ("vfxgan.render.movie",), "skimage": ("vfxgan.render.figures",)}
 # Export builds and compares engines, render runs them, and neither may import the other: what both need is in core.
 GPU_LIBRARIES = ("tensorrt", "cuda")
 MAY_USE_GPU_LIBRARIES = ("vfxgan.gpu", "vfxgan.export.trt", "vfxgan.render.runtimes")
@@ -118,6 +120,10 @@ def _why_forbidden(module: str, imported: Import) -> str | None:
     if top in GPU_LIBRARIES:
         allowed = any(_is_within(module, package) for package in MAY_USE_GPU_LIBRARIES)
         return None if allowed else f"only {', '.join(MAY_USE_GPU_LIBRARIES)} import {top}"
+    if module not in REVIEW_LIBRARIES.get(top, (module,)):
+        return f"only {', '.join(REVIEW_LIBRARIES[top])} imports {top}"
+    if top in REVIEW_LIBRARIES and not imported.deferred:
+        return f"{top} is of an extra: import it inside a function"
     if top in INFERENCE_LIBRARIES and not module.startswith("vfxgan.render.runtimes."):
         allowed = top == "onnxruntime" and module in MAY_USE_ONNXRUNTIME
         return None if allowed else "only render/runtimes imports an inference library"
@@ -174,6 +180,9 @@ def test_every_folder_of_sources_is_checked() -> None:
         ("vfxgan.render.runtimes.openvino_cpu", "import onnx"),
         ("vfxgan.plugins.client", "import numpy"),
         ("vfxgan.plugins.client", "from vfxgan.errors import VfxganError"),
+        ("vfxgan.render.preview", "def later():\n    import av"),
+        ("vfxgan.render.movie", "import av"),
+        ("vfxgan.trainer.loop", "def later():\n    from skimage.metrics import structural_similarity"),
         ("vfxgan.render.frames", "from core.errors import VfxganError"),
     ],
 )
@@ -195,6 +204,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
         ("vfxgan.gpu.library", 'import importlib\nimportlib.import_module("tensorrt")'),
         ("vfxgan.export.trt.build", "import tensorrt"),
         ("vfxgan.render.runtimes.tensorrt_gpu", "from cuda.bindings import runtime"),
+        ("vfxgan.render.movie", "def later():\n    import av"),
         ("vfxgan.plugins.client", "import subprocess\nfrom vfxgan.plugins import protocol"),
     ],
 )
@@ -209,6 +219,7 @@ def test_a_relative_import_in_a_package_starts_from_the_package_itself() -> None
 
 
 SLOW_TO_LOAD = ("numpy", "torch", "onnx", "onnxruntime", "openvino", "OpenImageIO")
+REVIEW_FAMILY = ("av", "skimage", "matplotlib", "scipy")
 TORCH_FAMILY = ("torch", "onnx", "onnxscript", "lightning_fabric", "tensorboard")
 
 
@@ -230,7 +241,7 @@ def test_the_command_line_starts_without_numpy_or_any_larger_library(code: str) 
     assert loaded_by(code, SLOW_TO_LOAD) == []
 
 
-def test_the_whole_of_render_loads_without_torch() -> None:
+def test_the_whole_of_render_loads_without_torch_and_what_review_needs() -> None:
     names = [module_name(path) for path in SOURCES if path.is_relative_to(ROOT / "render")]
     # The runtimes' own libraries may be absent on this machine; importing a runtime module is not running it.
-    assert loaded_by("\n".join(f"import {name}" for name in names), TORCH_FAMILY) == []
+    assert loaded_by("\n".join(f"import {name}" for name in names), (*TORCH_FAMILY, *REVIEW_FAMILY)) == []
