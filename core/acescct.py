@@ -87,12 +87,12 @@ def convert_primaries(rgb: Array, matrix: NDArray[np.float64], out: Array, scrat
     Returns:
         `out`, finite where rgb is.
     """
-    # Half of everything until the end: a sum of large values then goes over only if the result does, and is held.
-    for row, target in zip(matrix.astype(np.float32) * np.float32(0.5), out, strict=True):
+    # A quarter of everything until the end: a sum of large values then goes over only if the result does, and is held.
+    for row, target in zip(matrix.astype(np.float32) * np.float32(0.25), out, strict=True):
         np.multiply(rgb[0], row[0], out=target)
         for channel in (1, 2):
             np.multiply(rgb[channel], row[channel], out=scratch[0])
             target += scratch[0]
-    np.clip(out, -_LARGEST / 2, _LARGEST / 2, out=out)
-    out *= np.float32(2)
+    np.clip(out, -_LARGEST / 4, _LARGEST / 4, out=out)
+    out *= np.float32(4)
     return out

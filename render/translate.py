@@ -84,11 +84,12 @@ def network_to_light(
     signal = signal_of(spec.encoding, encoding)
     low, high = spec.value_range
     light = np.empty(raw.shape, np.float32)
-    for rows, encoded, spare in _blocks(raw[:COLOURS]):
-        _from_range(encoded, low, high, out=encoded)
-        if residual_large is not None:
-            encoded += residual_large[:, rows]
-        light[:COLOURS, rows] = signal.decode(encoded, spare)
+    with np.errstate(over="ignore"):  # whatever a network says: infinity on the way is held by the signal's end
+        for rows, encoded, spare in _blocks(raw[:COLOURS]):
+            _from_range(encoded, low, high, out=encoded)
+            if residual_large is not None:
+                encoded += residual_large[:, rows]
+            light[:COLOURS, rows] = signal.decode(encoded, spare)
     for rows, alpha, spare in _blocks(raw[COLOURS:]):
         _from_range(alpha, low, high, out=alpha)
         np.clip(alpha, 0, 1, out=alpha)

@@ -30,7 +30,8 @@ def make_image_model(path: Path, kind: str = "identity", *, scale: int = 1, chan
     """Write an ONNX model that takes any height and width.
 
     Args:
-        kind: "identity" gives what it gets, enlarged bilinearly; "tanh" ends in one, nearly saturated at the ends;
+        kind: "identity" gives what it gets, enlarged bilinearly; "tanh" ends in one, nearly saturated at the ends
+            (the more, the larger `gain` is);
             "blocks" gives what it gets, but only of sides that are multiples of 4; "nan" gives NaN below -0.9; "mean"
             adds half of the mean of all that it is given; "shaky" stirs each block of 4×4 px, so that what it gives
             changes as a picture moves.
@@ -39,9 +40,9 @@ def make_image_model(path: Path, kind: str = "identity", *, scale: int = 1, chan
     onnx = pytest.importorskip("onnx", reason="the train extra makes the tests' models")
     from onnx import TensorProto, helper, numpy_helper
 
-    channels_out = options.pop("channels_out", channels)
+    channels_out, gain = options.pop("channels_out", channels), options.pop("gain", 3.0)
     height, width = options.pop("size", ("height", "width"))
-    nodes, weights = _nodes(kind, scale, channels, channels_out)
+    nodes, weights = _nodes(kind, scale, channels, channels_out, gain)
     out = (height * scale, width * scale) if isinstance(height, int) else ("out_height", "out_width")
     graph = helper.make_graph(
         nodes,
@@ -68,7 +69,7 @@ def make_image_model(path: Path, kind: str = "identity", *, scale: int = 1, chan
     return path
 
 
-def _nodes(kind: str, scale: int, channels: int, channels_out: int) -> tuple[Nodes, dict[str, Any]]:
+def _nodes(kind: str, scale: int, channels: int, channels_out: int, gain: float) -> tuple[Nodes, dict[str, Any]]:
     from onnx import helper
 
     mix = np.zeros((channels_out, channels, 1, 1), np.float32)
@@ -82,7 +83,7 @@ def _nodes(kind: str, scale: int, channels: int, channels_out: int) -> tuple[Nod
         nodes.append(helper.make_node("Resize", [last, "none", "scales"], ["large"], mode="linear"))
         last = "large"
     if kind == "tanh":
-        weights["gain"] = np.array(3, np.float32)
+        weights["gain"] = np.array(gain, np.float32)
         nodes += [helper.make_node("Mul", [last, "gain"], ["steep"]), helper.make_node("Tanh", ["steep"], ["picture"])]
     elif kind == "blocks":
         nodes.append(helper.make_node("SpaceToDepth", [last], ["deep"], blocksize=4))
