@@ -107,6 +107,14 @@ class FramesFailed(VfxganError):
 
 
 class Interrupted(VfxganError):
-    """Ctrl-C or SIGTERM; the frames in flight were finished, and the message says how many are done."""
+    """Ctrl-C or SIGTERM; the frames in flight were finished, and the message says how many are done.
+
+    Attributes:
+        done: how many that is; None where it is of no frames.
+    """
 
     exit_code = 130
+
+    def __init__(self, message: str, done: int | None = None) -> None:
+        super().__init__(message)
+        self.done = done

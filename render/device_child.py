@@ -2,7 +2,7 @@
 
 In: a line of JSON (the paths of its frames, its threads), then `go`, then nothing until the render ends. When stdin is
 closed, because the first process was interrupted or is no more, it stops as for Ctrl-C: frames in flight are finished.
-Out, beside the lines of `--progress json`: `ready` with its fingerprint, before anything is written, and `tally`.
+Out, beside the lines of `--progress json`: `ready` with its fingerprint, before anything is written, and `tally`, or `stopped`.
 """
 
 import json
@@ -10,7 +10,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -72,6 +73,17 @@ def _interrupt_at_the_end_of_stdin() -> None:
 def tell(tally: Tally) -> None:
     """The figures of the last line, for the first process to add up."""
     _say({"event": "tally", **asdict(replace(tally, notes=set())), "notes": sorted(tally.notes)})
+
+
+@contextmanager
+def telling_of_interrupts() -> Iterator[None]:
+    """Frames in flight are finished after an interrupt, and shown to nobody: say how many are done in the end."""
+    try:
+        yield
+    except Interrupted as error:
+        if error.done is not None:
+            _say({"event": "stopped", "done": error.done})
+        raise
 
 
 def tally_of(event: Mapping[str, Any]) -> Tally:

@@ -36,6 +36,15 @@ class _Child:
     tally: Tally | None = None
     code: int | None = None
     last_line: str = ""
+    states: dict[str, str] = field(default_factory=dict)  # by a frame's path
+    stopped_at: int | None = None
+
+    @property
+    def done(self) -> int:
+        """Frames that are whole."""
+        if self.stopped_at is not None:
+            return self.stopped_at
+        return sum(state != "failed" for state in self.states.values())
 
     @property
     def reason(self) -> str:
@@ -61,7 +70,6 @@ class Crew:
     job: Job
     children: list[_Child]
     said: "queue.SimpleQueue[_Said]"
-    states: dict[str, str] = field(default_factory=dict)  # by a frame's path
     failed: list[int] = field(default_factory=list)  # frame numbers
     heard: set[str] = field(default_factory=set)
 
@@ -120,12 +128,14 @@ class Crew:
             child.fingerprint = event["fingerprint"]
         elif event is not None and event["event"] == "tally":
             child.tally = tally_of(event)
+        elif event is not None and event["event"] == "stopped":
+            child.stopped_at = event["done"]
         elif event is not None and event["event"] == "warning" and progress is not None:
             if event["message"] not in self.heard:
                 self.heard.add(event["message"])
                 progress.warn(event["message"])
         elif event is not None and event["event"] == "progress" and progress is not None:
-            self.states[event["path"]] = event["state"]
+            child.states[event["path"]] = event["state"]
             self.failed += [event["frame"]] if event["state"] == "failed" else []
             progress.advance(**{key: value for key, value in event.items() if key not in COUNTERS})
 
@@ -162,7 +172,7 @@ class Crew:
         return _sum([child.tally for child in self.children if child.tally is not None])
 
     def _so_far(self, start: str) -> str:
-        done = sum(state != "failed" for state in self.states.values())
+        done = sum(child.done for child in self.children)
         return f"{start}{done} of {len(self.job.frames)} frames are done and whole; the same command goes on"
 
 

@@ -61,7 +61,7 @@ def split_frames(frames: Sequence[Frame], count: int) -> list[list[Frame]]:
     total, before = sum(weights), 0.0
     runs: list[list[Frame]] = [[] for _ in range(count)]
     for frame, weight in zip(frames, weights, strict=True):
-        runs[min(count - 1, int((before + weight / 2) * count / total))].append(frame)
+        runs[min(count - 1, int((before + weight / 2 - 1e-9) * count / total))].append(frame)  # a tie: the first
         before += weight
     return [run for run in runs if run]
 

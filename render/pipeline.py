@@ -193,7 +193,8 @@ def make_frames(frames: Sequence[Frame], work: Work, pace: Pace, tasks: SharedTa
         except KeyboardInterrupt as error:
             _wind_down(crew, workers)
             raise Interrupted(
-                f"interrupted: {crew.tally.done} of {len(frames)} frames are done and whole; the same command goes on"
+                f"interrupted: {crew.tally.done} of {len(frames)} frames are done and whole; the same command goes on",
+                crew.tally.done,
             ) from error
         except BaseException:
             _wind_down(crew, workers)

@@ -166,7 +166,7 @@ def _run_on_devices(
 def _run_share(job: "Job") -> None:
     """What such a process does: its share of the frames, when all are ready."""
     from vfxgan.progress import progress
-    from vfxgan.render.device_child import read_share, tell, wait_for_go
+    from vfxgan.render.device_child import read_share, tell, telling_of_interrupts, wait_for_go
     from vfxgan.render.run import open_runtime, prepare, survey
     from vfxgan.render.run import render as render_job
 
@@ -176,7 +176,7 @@ def _run_share(job: "Job") -> None:
         survey(job, maker)
         _warn_of_differences(job, maker)
         wait_for_go(runtime.fingerprint)
-        with progress("json", "render", len(job.frames)) as shown:
+        with telling_of_interrupts(), progress("json", "render", len(job.frames)) as shown:
             tell(render_job(job, maker, shown))
 
 

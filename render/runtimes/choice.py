@@ -29,7 +29,7 @@ class Choice:
 
     def sentence(self) -> str:
         """For stderr, one line."""
-        passed = "".join(f"; not {name}: {reason}" for name, reason in self.passed_over)
+        passed = "".join(f"; not {name} ({reason})" for name, reason in self.passed_over)
         return f"--runtime auto: {self.name}, {self.reason}{passed}"
 
 
