@@ -19,7 +19,7 @@ VECTOR_LAYERS = (
     "forward", "backward", "motion", "motionvector", "motionvectors", "mv", "velocity", "vector", "vectors", "flow",
     "speed",
 )  # fmt: skip
-_ID = re.compile(r"(^|[._ ])ids?\d*$|(?<=[a-z0-9])I[Dd]s?\d*$|_id$", re.ASCII)  # id, ids, objectId, object_id, ID0
+_ID = re.compile(r"(^|[._ ])(id|Id|ID)s?\d*$|(?<=[a-z0-9])I[Dd]s?\d*$|_id$", re.ASCII)  # id, ids, objectId, object_id, ID0
 _DIGITS = re.compile(r"[._ ]?\d+$")
 _PIXEL_AXES = ("x", "y", "u", "v", "r", "g", "red", "green")
 
@@ -37,10 +37,12 @@ def rules(part: Part, left: Sequence[int]) -> dict[int, Rule]:
     for index in left:
         name, (layer, view, base) = part.channels[index], split[index]
         alone = shared.count((layer, view)) == 1 and bool(layer)
-        if part.formats[index] == "uint" or _is_cryptomatte(name, cryptomattes) or _is_data(layer, base, part.name):
+        if part.formats[index] == "uint" or _is_cryptomatte(name, cryptomattes):
             found[index] = "nearest"
         elif _is_vector(layer, part.name):
             found[index] = "vector"
+        elif _is_data(layer, base, part.name):
+            found[index] = "nearest"
         elif base.lower() in MATTES or alone or len(part.channels) == 1:
             found[index] = "matte"
         else:
