@@ -195,7 +195,7 @@ class TestFailing:
         children = [ready(0, "NVIDIA A"), ready(1, "NVIDIA B")]
         job: Any = type("Job", (), {"consent": Consent()})
         with pytest.raises(
-            UsageError, match="device 1 is unlike device 0: device NVIDIA B, not NVIDIA A; .*--mix-runt"
+            UsageError, match=r"device 1 is unlike device 0: device NVIDIA B, not NVIDIA A; .*--mix-runt"
         ):
             Crew(job, children, None).wait_until_ready()  # type: ignore[arg-type]
         job.consent = Consent(mix_runtimes=True)
