@@ -65,8 +65,9 @@ def check_picture(chosen: Chosen, image: OpenImage, scale: int) -> None:
         raise ImageError(f"{path}: stores {kind} values; plates are half, float, or 8 or 16 bit")
     _, _, width, height = part.data
     for window in (part.data, part.display):
-        if min(window[2:]) < 1 or max(map(abs, window)) > MAX_SIDE_PX:
-            raise ImageError(f"{path}: a window of {window[2]}×{window[3]} cannot be used; replace the file")
+        if min(window[2:]) < 1 or max(map(abs, window)) * scale > MAX_SIDE_PX:
+            place = f"{window[2]}×{window[3]} at {window[0]}, {window[1]}"
+            raise ImageError(f"{path}: a window of {place} cannot be used at ×{scale}; crop or replace the file")
     if width * height * scale**2 * 4 * len(chosen.channels) > MAX_IMAGE_MIB * 2**20:
         large = f"{width * scale}×{height * scale}"
         raise ImageError(f"{path}: its frame of {large} would be above {MAX_IMAGE_MIB} MiB; crop the plate")
