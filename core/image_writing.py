@@ -25,7 +25,8 @@ LEVELS = {"zip": (1, 9), "zips": (1, 9), "dwaa": (1, 100_000), "dwab": (1, 100_0
 
 FIXED_DATE = "1970:01:01 00:00:00"  # OpenImageIO stamps the clock unless told otherwise
 REPLACE_TRIES = 20
-STRIP_ROWS = 256  # written at a time where types are mixed; whole chunks of every compression
+STRIP_ROWS = 32  # written at a time where types are mixed: whole chunks of the compression
+LONG_CHUNKS = {"dwab": 256, "htj2k256": 256}
 
 
 def check_compression(name: str) -> str:
@@ -147,8 +148,9 @@ def _write_pixels(target: Any, part: Picture) -> bool:
         return bool(target.write_image(np.ascontiguousarray(part.pixels)))
     height, top_row = len(part.pixels), part.origin[1]
     one_type = len({block.dtype for block in part.blocks}) == 1
-    for top in range(0, height, STRIP_ROWS):
-        rows = slice(top, min(top + STRIP_ROWS, height))
+    count = LONG_CHUNKS.get(str(part.attributes.get("compression", "")).partition(":")[0], STRIP_ROWS)
+    for top in range(0, height, count):
+        rows = slice(top, min(top + count, height))
         blocks = [block[rows] if one_type else _as_float(block[rows]) for block in part.blocks]
         if not target.write_scanlines(top_row + rows.start, top_row + rows.stop, 0, np.concatenate(blocks, axis=2)):
             return False

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from vfxgan.errors import UsageError
-from vfxgan.images import FORMAT_OF_EXTENSION, read_picture
+from vfxgan.images import FORMAT_OF_EXTENSION, OpenImage, Part
 from vfxgan.recipe import read_stamp
 from vfxgan.render.inspect_models import engine_facts, is_engine, model_facts, torchscript_facts
 from vfxgan.render.plan import find_problem
@@ -34,19 +34,12 @@ def inspect_file(path: Path) -> Facts:
 
 def frame_facts(path: Path) -> Facts:
     """The recipe of a frame, and figures about its pixels."""
-    picture = read_picture(path)
-    stamp = read_stamp(picture.attributes)
-    height, width, _ = picture.pixels.shape
-    facts: Facts = {"frame": str(path), "size": f"{width}x{height}", "type": picture.pixels.dtype.name}
-    if "compression" in picture.attributes:
-        facts["compression"] = picture.attributes["compression"]
-    space = picture.attributes.get("colorInteropID") or picture.attributes.get("vfxgan:colorspace")
-    if space:
-        facts["colorspace"] = space
-    facts["channels"] = {name: _range(picture.pixels[..., place]) for place, name in enumerate(picture.channels)}
-    if "A" in picture.channels:
-        alpha = picture.pixels[..., picture.channels.index("A")]
-        facts["alpha_above_zero"] = f"{100 * np.count_nonzero(alpha) / alpha.size:.1f} %"
+    with OpenImage(path) as image:
+        first, others = image.parts[0], image.parts[1:]
+        facts: Facts = {"frame": str(path), **_part_facts(image, first)}
+        for part in others:
+            facts[f"part {part.index} {part.name}".rstrip()] = _part_facts(image, part)
+    stamp = read_stamp(first.attributes)
     if stamp is None:
         facts["recipe"] = None
         return facts
@@ -59,6 +52,28 @@ def frame_facts(path: Path) -> Facts:
     }
     facts["digests"] = find_problem(path) or "match"
     return facts
+
+
+def _part_facts(image: OpenImage, part: Part) -> Facts:
+    _, _, width, height = part.data
+    types = ", ".join(_type_name(kind) for kind in dict.fromkeys(part.formats))
+    facts: Facts = {"size": f"{width}x{height}", "type": types}
+    if "compression" in part.attributes:
+        facts["compression"] = part.attributes["compression"]
+    space = part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")
+    if space:
+        facts["colorspace"] = space
+    if part.deep:
+        return {**facts, "samples": "deep"}
+    facts["channels"] = {name: _range(image.read(part, [place])) for place, name in enumerate(part.channels)}
+    if "A" in part.channels:
+        alpha = image.read(part, [part.channels.index("A")])
+        facts["alpha_above_zero"] = f"{100 * np.count_nonzero(alpha) / alpha.size:.1f} %"
+    return facts
+
+
+def _type_name(kind: str) -> str:
+    return {"half": "float16", "float": "float32", "uint": "uint32"}.get(kind, kind)
 
 
 def _range(values: Any) -> dict[str, float | int]:

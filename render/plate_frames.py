@@ -66,15 +66,16 @@ def find_plate_frames(request: PlateRequest, like: Like | None) -> FoundFrames:
     for view in views:
         source = parse_pattern(of_view(request.source, view), 1, "--in", PLATE_FORMATS)
         plates, said = _plates(source, request)
+        around = source if source.padding else None  # a single file has no neighbours
         if like is None:
             patterns.append(parse_pattern(of_view(request.out, view), len(plates)))
             notes += [f"{source.text}: {note}" for note in said]
             frames += [
-                Frame(number, patterns[-1].path(number), plate=path, plates=source, view=view)
+                Frame(number, patterns[-1].path(number), plate=path, plates=around, view=view)
                 for number, path in plates.items()
             ]
         else:
-            frames += [Frame(n, Path(), plate=path, plates=source, view=view) for n, path in plates.items()]
+            frames += [Frame(n, Path(), plate=path, plates=around, view=view) for n, path in plates.items()]
     if like is not None:
         return _of_like(frames, like, request.out, by_file)
     frames.sort(key=_order(frames))

@@ -224,3 +224,15 @@ def test_all_twenty_channels_of_the_beachball_come_along(cli: Any, model: Path, 
     assert finite.any()
     middle = made["disparityL.x"].astype(float).reshape(876, 2, 911, 2).mean((1, 3))
     assert np.abs(middle[finite] / 2 - plate["disparityL.x"][finite].astype(float)).mean() < 1
+
+
+def test_inspect_and_contact_sheets_know_such_frames(cli: Any, model: Path, tmp_path: Path) -> None:
+    source = with_channels(tmp_path / "a.exr", {("Z",): np.ones((6, 8, 1), np.float32), ("id",): integers(6, 8)})
+    kept(cli, model, source, "up/0001.exr")
+    told = cli("inspect", "up/0001.exr").out
+    assert "float16, float32, uint32" in told
+    assert str(integers(6, 8).max()) in told
+    assert "match" in told
+    result = cli("contact-sheet", "up", "--to", "sheet.png")
+    assert result.code == 0, result
+    assert "warning" not in result.err
