@@ -46,7 +46,8 @@ class Recipe:
     def source(self) -> dict[str, int | str | None]:
         """What the picture was made from: a seed, a frame of a walk, or a plate, with or without its neighbours."""
         if self.plate is not None:
-            return {"plate": self.plate} | ({} if self.neighbours is None else {"neighbours": self.neighbours})
+            around = {} if self.neighbours is None else {"neighbours": self.neighbours}
+            return {"plate": self.plate, **around}
         return {"seed": self.seed} if self.frame is None else {"frame": self.frame}
 
     @property

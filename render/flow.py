@@ -72,4 +72,5 @@ def _opencv() -> ModuleType:
     except ModuleNotFoundError as error:
         raise MissingExtraError("OpenCV", "temporal", "--temporal") from error
     cv2.setNumThreads(1)
-    return cast(ModuleType, cv2)
+    module: ModuleType = cv2
+    return module

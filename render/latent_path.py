@@ -7,6 +7,7 @@ quantiles, entry by entry, so that at every frame they are uniform, and in their
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import NormalDist
@@ -45,7 +46,8 @@ class LatentPath:
         """The latent of a frame, [1, size] float32; on a key, the bits of that seed's own latent."""
         key, share = self.walk.locate(frame)
         if share == 0:
-            return self.latents[key][None].copy()
+            own: NDArray[np.float32] = self.latents[key][None].copy()
+            return own
         t = float(share)
         if self.eased:
             t = t * t * (3 - 2 * t)  # at rest on both keys
@@ -67,7 +69,8 @@ class LatentPath:
         return after
 
     def _straight(self, key: int, t: float) -> Array:
-        return self.points[key] + t * (self._after(key)[0] - self.points[key])
+        start: Array = self.points[key]
+        return start + t * (self._after(key)[0] - start)
 
     def _arc(self, key: int, t: float) -> Array:
         return slerp(self.points[key], self._after(key)[0], t)
@@ -84,7 +87,8 @@ class LatentPath:
         while len(points) > 1:
             points = [slerp(before, after, t) for before, after in pairwise(points)]
             lengths = [before + t * (after - before) for before, after in pairwise(lengths)]
-        return points[0] * lengths[0]
+        place: Array = points[0] * lengths[0]
+        return place
 
     def _speed(self, key: int) -> tuple[Array, float]:
         """Change of direction and of length a frame, at a key: from the one before to the one after (Catmull-Rom).
@@ -135,7 +139,11 @@ def _direction(point: Array) -> Array:
     return point / length if length > 0 else point
 
 
-_WAYS = {"linear": LatentPath._straight, "slerp": LatentPath._arc, "spline": LatentPath._spline}
+_WAYS: dict[Interpolation, Callable[[LatentPath, int, float], Array]] = {
+    "linear": LatentPath._straight,
+    "slerp": LatentPath._arc,
+    "spline": LatentPath._spline,
+}
 
 
 def latent_path(

@@ -147,13 +147,15 @@ def _likeness(here: Array, there: Array, x: Array, y: Array) -> Array:
     apart = np.zeros(x.shape, np.float32)
     for ours, theirs in zip(here, there, strict=True):
         apart += (ours - sample(theirs, x, y)) ** 2
-    return np.exp(soften(apart / len(here), PATCH_PX) / np.float32(-2 * LIKENESS**2))
+    alike: Array = np.exp(soften(apart, PATCH_PX) * np.float32(-0.5 / (LIKENESS**2 * len(here))))
+    return alike
 
 
 def _consistency(flow: Array, returned: Array) -> Array:
     """Near 1 where the way there and back ends near its beginning."""
     moved = (flow**2).sum(0) + ((returned - flow) ** 2).sum(0)
-    return np.exp(-(returned**2).sum(0) / (np.float32(SHARE_OF_MOTION) * moved + np.float32(SLACK_PX2)))
+    consistent: Array = np.exp(-(returned**2).sum(0) / (np.float32(SHARE_OF_MOTION) * moved + np.float32(SLACK_PX2)))
+    return consistent
 
 
 def _same_shot(weight: Array, valid: Array) -> np.float32:
