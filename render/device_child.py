@@ -2,8 +2,8 @@
 
 In: a line of JSON (the paths of its frames, its threads), then `go`, then nothing until the render ends. When stdin is
 closed, because the first process was interrupted or is no more, it stops as for Ctrl-C: frames in flight are finished.
-Out, beside the lines of `--progress json`: `ready` with its fingerprint, before anything is written, and in the end `tally`,
-or `stopped`.
+Out, beside the lines of `--progress json`: `ready` with its fingerprint, before anything is written, and at the end
+`tally`, or `stopped`.
 """
 
 import json
