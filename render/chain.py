@@ -1,5 +1,6 @@
 """A generator's pictures through upscalers, in memory: as a render to float EXR and a render of that would be."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -68,6 +69,11 @@ class Chain:
     """The upscalers that a generator's light goes through, in turn."""
 
     makers: tuple[ImageMaker, ...]
+
+    @property
+    def scale(self) -> int:
+        """Of all of them together."""
+        return math.prod(maker.model.spec.scale for maker in self.makers)
 
     @property
     def recorded(self) -> OutputOptions:

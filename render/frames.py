@@ -36,6 +36,10 @@ class FrameMaker(Protocol):
     @property
     def tasks(self) -> SharedTasks: ...
 
+    def memory_bytes(self, frame: Frame) -> int:
+        """About what this frame takes while it is made, network aside; 0 if that is next to nothing."""
+        ...
+
     def recipe(self, frame: Frame) -> Recipe:
         """What this frame is made from.
 

@@ -1,5 +1,6 @@
 """One plate to one frame: each of its pictures through the network, and all of them back into a file like the plate."""
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from vfxgan.render.plate_reading import Read, check_picture, check_plate, read_i
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.render.spaces import conversion_of
+
+FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,19 @@ class PlateMaker:
     @property
     def _scale(self) -> int:
         return self.model.spec.scale
+
+    def memory_bytes(self, frame: Frame) -> int:
+        """See `FrameMaker.memory_bytes`. A plate that cannot be read takes nothing, and fails by its name later."""
+        assert frame.plate is not None
+        try:
+            with OpenImage(frame.plate) as image:
+                pictures = self._chosen(image)
+                planes = sum(math.prod(chosen.part.data[2:]) * len(chosen.channels) for chosen in pictures)
+        except ImageError:
+            return 0
+        # The frame in its own type and its copy on the way to the file; of neighbours in time, float32 each.
+        neighbours = 0 if self.stabiliser is None else len(tuple(self.stabiliser.offsets)) + 1
+        return planes * FLOAT_BYTES * (1 + self._scale**2 * (2 + neighbours))
 
     def recipe(self, frame: Frame) -> Recipe:
         """See `FrameMaker.recipe`."""

@@ -9,6 +9,7 @@ from vfxgan.progress import Progress
 from vfxgan.render.chain import ChainedRuntime, Link
 from vfxgan.render.devices import CPU
 from vfxgan.render.frames import FrameMaker
+from vfxgan.render.memory import frames_at_once, free_bytes
 from vfxgan.render.pipeline import Made, Pace, Tally, make_frames
 from vfxgan.render.plan import Consent, Finding, Frame, State, examine, look, refuse_foreign
 from vfxgan.render.plates import plate_maker
@@ -20,6 +21,7 @@ from vfxgan.spec import LatentInput
 from vfxgan.whole_files import check_writable
 
 NAMED_FAILURES = 20
+LOOKED_AT = 3  # frames of a sequence, for how much memory one takes
 
 
 def open_runtime(job: Job) -> Runtime:
@@ -84,7 +86,8 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
         if left:
             progress.warn(f"{folder}: {left} unfinished files of runs that were killed were removed")
     work = _Work(maker, job.consent)
-    pace = Pace(job.threads, job.batch, at_once=job.threads)
+    largest = max(maker.memory_bytes(frame) for frame in job.frames[:LOOKED_AT])
+    pace = Pace(job.threads, job.batch, frames_at_once(job.threads, largest, free_bytes()))
     tally = make_frames(job.frames, work, pace, maker.tasks, progress)
     if tally.failed:
         raise frames_failed(tally.failed, tally.failures, len(job.frames))

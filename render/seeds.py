@@ -23,6 +23,7 @@ from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.render.spaces import Conversion, find_conversion, header_of
 from vfxgan.spec import LatentInput
 
+FLOAT_BYTES = 4
 CHANNELS = ("R", "G", "B", "A")
 
 
@@ -43,6 +44,12 @@ class SeedMaker:
     path: LatentPath | None
     chain: Chain | None
     tasks: SharedTasks
+
+    def memory_bytes(self, frame: Frame) -> int:
+        """See `FrameMaker.memory_bytes`: of a chain, the last picture, twice."""
+        height, width = self.model.spec.size or (0, 0)
+        scale = 1 if self.chain is None else self.chain.scale
+        return 2 * height * width * scale**2 * self.model.spec.channels_out * FLOAT_BYTES
 
     def recipe(self, frame: Frame) -> Recipe:
         """See `FrameMaker.recipe`."""
