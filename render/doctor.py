@@ -19,7 +19,7 @@ from vfxgan.modelfile import ModelFile, find_model, read_model
 from vfxgan.render.request import usable_cores
 from vfxgan.render.runtimes import CPU_RUNTIMES, DEFAULT_RUNTIME, RuntimeOptions, installed, load_runtime
 from vfxgan.render.runtimes.checks import smallest_input
-from vfxgan.render.runtimes.fingerprint import cpu_level
+from vfxgan.render.runtimes.fingerprint import cpu_level, fingerprint_id
 from vfxgan.render.spaces import DEFAULT_CONFIG
 
 
@@ -72,18 +72,25 @@ def _runtime(name: str, model: ModelFile | None) -> Found:
     if model is None:
         has = f"{version}{note}, not tried: no model" if version else "pip install 'vfxgan[cpu]'"
         return Found(name, version is not None, has, needed)
-    problem = _try(name, model)
-    return Found(name, not problem, problem or f"{version}{note}, ran the model", needed)
+    ran = _try(name, model)
+    return Found(name, ran.ok, f"{version}{note}, {ran.detail}" if ran.ok else ran.detail, needed)
 
 
-def _try(name: str, model: ModelFile) -> str:
-    """What keeps a runtime from running a model, "" for nothing."""
+@dataclass(frozen=True)
+class _Ran:
+    """Whether a runtime ran a model; its fingerprint, or what kept it from that."""
+
+    ok: bool
+    detail: str
+
+
+def _try(name: str, model: ModelFile) -> _Ran:
     try:
         with load_runtime(name, model, RuntimeOptions()) as runtime:
             runtime.infer(smallest_input(runtime.input_shape, model))
     except VfxganError as error:
-        return str(error)
-    return ""
+        return _Ran(False, str(error))
+    return _Ran(True, f"ran the model, fingerprint {fingerprint_id(runtime.fingerprint)}")
 
 
 def _gpu(model: ModelFile | None) -> Iterator[Found]:
@@ -93,8 +100,8 @@ def _gpu(model: ModelFile | None) -> Iterator[Found]:
     if version is None or model is None:
         yield Found("onnxruntime-cuda", version is not None, version or f"for NVIDIA GPUs: {install('gpu')}")
     else:
-        problem = _try("onnxruntime-cuda", model)
-        yield Found("onnxruntime-cuda", not problem, problem or f"{version}, ran the model")
+        ran = _try("onnxruntime-cuda", model)
+        yield Found("onnxruntime-cuda", ran.ok, f"{version}, {ran.detail}" if ran.ok else ran.detail)
     machine = this_machine()
     has = f"{machine.tensorrt} on {machine.gpu}; engines are built with: vfxgan export MODEL --trt"
     yield Found("tensorrt", machine.missing is None, machine.missing or has)

@@ -10,6 +10,7 @@ from vfxgan.images import FORMAT_OF_EXTENSION, OpenImage, Part
 from vfxgan.recipe import read_stamp
 from vfxgan.render.inspect_models import engine_facts, is_engine, model_facts, torchscript_facts
 from vfxgan.render.plan import find_problem
+from vfxgan.render.runtimes.fingerprint import fingerprint_id
 from vfxgan.torchscript_metadata import is_torchscript
 
 Facts = dict[str, Any]
@@ -48,6 +49,7 @@ def frame_facts(path: Path) -> Facts:
         **stamp.recipe.source,
         "options": dict(stamp.recipe.options),
         "fingerprint": dict(stamp.recipe.fingerprint),
+        "fingerprint_id": fingerprint_id(stamp.recipe.fingerprint),
         "pixel_revision": stamp.recipe.pixel_revision,
     }
     facts["digests"] = find_problem(path) or "match"

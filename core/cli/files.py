@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vfxgan.cli.render_options import CpuIsa
 from vfxgan.cli.shared import BackgroundChoice, ProgressChoice, needs_extra
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".safetensors")
@@ -23,10 +24,14 @@ def verify(
     upscale: Annotated[
         list[str] | None, typer.Option("--upscale", help="For --rerender: the upscaler behind the frames' generator.")
     ] = None,
+    cpu_isa: CpuIsa = None,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
 ) -> None:
     """Check frames by the digests they carry, and if asked by rendering a sample of them again."""
+    from vfxgan.cpu_isa import hold_cpu
     from vfxgan.errors import VerifyError
+
+    hold_cpu(cpu_isa)
     from vfxgan.images import use_threads
     from vfxgan.latents import parse_seeds
     from vfxgan.progress import progress as progress_of

@@ -1,5 +1,6 @@
 """Which runtime runs: `--runtime auto`, `--require-runtime`, `--cpu-isa`."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -146,6 +147,12 @@ class TestRequiring:
         assert said in result.line
         assert not Path("o").exists()
 
+    def test_inspect_and_doctor_show_the_id_too(self, cli: Any, tiny: Path) -> None:
+        assert cli("render", tiny, "--seeds", "0", "--out", "o/####.exr").code == 0
+        short_id = fingerprint_id(made_by("o/0000.exr"))
+        assert json.loads(cli("inspect", "o/0000.exr", "--json").out)["recipe"]["fingerprint_id"] == short_id
+        assert f"ran the model, fingerprint {short_id}" in cli("doctor").out
+
     def test_a_fingerprint_has_one_id_whatever_its_order(self) -> None:
         assert fingerprint_id({"a": 1, "b": "x"}) == fingerprint_id({"b": "x", "a": 1})
         assert fingerprint_id({"a": 1, "b": "x"}) != fingerprint_id({"a": 1, "b": "y"})
@@ -174,6 +181,9 @@ class TestHolding:
             assert code == 0, line
         assert frames_of(Path("a")) == frames_of(Path("b"))
         assert made_by("a/0000.exr")["instructions"] == "avx2"
+        again = start("verify", "a", "--rerender", "3", "--model", tiny, "--cpu-isa", "avx2", "--progress", "none")
+        out, _ = again.communicate(timeout=PATIENCE_S)
+        assert out == "3 frames are whole, 3 of them rendered again\n"
         if cpu_level() == "avx512":  # frames of another level are another kind
             native = cli("render", tiny, "--seeds", "0-2", "--out", "a/####.exr", "--runtime", "openvino")
             assert native.code == 2
