@@ -25,9 +25,12 @@ _ALIKE = 2.5  # times the lower quartile of variances: blocks above it hold text
 # Below these, it is what storing as half leaves (at most 2⁻¹⁰ of the light, over √12).
 _CLEAN_SHARE = 1e-3
 _CLEAN = 1e-5
-# Above both, it is texture.
-_MOST_SHARE = 0.1
-_MOST = 0.01
+# As a share of light: what no stock has, and what a plate must prove by many blocks that are equally grainy. Below
+# this light, shares are of it.
+_MOST_SHARE = 0.3
+_STRONG_SHARE = 0.06
+_DARK = 0.1
+_FLOOR = 1.4  # the 10 % over the 2 % quantile of grain's deviations in blocks; texture is at 1.6 and more
 
 
 @dataclass(frozen=True)
@@ -119,8 +122,8 @@ def measure_grain(read: Read, height: int, width: int) -> Grain:
     levels = np.array([blocks.level[chosen].mean(axis=0) for chosen in classes])
     deviations = np.sqrt([np.median(blocks.variance[chosen], axis=0) / left for chosen in classes])
     deviations = np.array([_held(*line) for line in zip(levels.T, deviations.T, strict=True)])
-    if not deviations.any() or (deviations > np.maximum(_MOST_SHARE * levels.T, _MOST)).any():
-        return NO_GRAIN  # no stock is so coarse: the plate has no flat area
+    if not deviations.any() or not _plausible(blocks, every, (deviations / np.maximum(levels.T, _DARK)).max()):
+        return NO_GRAIN
     return Grain(*_rising(levels.T, deviations), size, _correlations(blocks, every))
 
 
@@ -137,6 +140,16 @@ def _classes(blocks: Blocks) -> list[Wide]:
         own = own[np.argsort(blocks.neighbour[own], kind="stable")[:count]]
         classes.append(own[total[own] <= _ALIKE * np.quantile(total[own], 0.25)])
     return classes
+
+
+def _plausible(blocks: Blocks, chosen: Wide, share: float) -> bool:
+    """Whether it is grain at all; a plate without a flat area shows its texture's weakest spots instead."""
+    if share <= _STRONG_SHARE:
+        return True
+    level = (blocks.level * LUMINANCE).sum(axis=1)
+    usual = np.sqrt(blocks.variance.sum(axis=1) / np.maximum(level, _CLEAN))[level >= level[chosen].min()]
+    low, high = np.quantile(usual, (0.02, 0.1))
+    return bool(share <= _MOST_SHARE and high <= _FLOOR * low)
 
 
 def _held(levels: Wide, deviations: Wide) -> Wide:
