@@ -162,7 +162,7 @@ class Preview:
 def plan_preview(
     request: PreviewRequest, frames: Sequence[Frame], threads: int, output: OutputOptions, *, overwrite: bool
 ) -> Preview:
-    """Check a preview before anything is rendered.
+    """Check a preview before anything is rendered; where each view has its own files, the first view is shown.
 
     Raises:
         UsageError: unknown extension or view, or a size or rate out of bounds.
@@ -186,7 +186,8 @@ def plan_preview(
         raise TargetError(
             f"--preview {str(request.path)!r} exists and is no preview; name another file, or give --overwrite"
         )
-    return Preview(request, view, tuple(frames), threads, output)
+    of_first_view = tuple(frame for frame in frames if frame.view == frames[0].view)
+    return Preview(request, view, of_first_view, threads, output)
 
 
 def _is_ours(path: Path) -> bool:

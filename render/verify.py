@@ -14,8 +14,10 @@ from vfxgan.errors import ImageError, UsageError
 from vfxgan.images import FORMAT_OF_EXTENSION, Picture, read_header, read_picture
 from vfxgan.recipe import read_stamp
 from vfxgan.render import figures
+from vfxgan.render.contact_sheet import SHEET_KEY
 from vfxgan.render.options import OutputRequest
 from vfxgan.render.plan import find_problem
+from vfxgan.render.preview import PREVIEW_KEY
 from vfxgan.render.request import RenderRequest, resolve, usable_cores
 from vfxgan.render.run import open_runtime, prepare
 from vfxgan.render.runtimes import Runtime
@@ -72,7 +74,17 @@ def find_frames(text: str) -> list[Path]:
 
 
 def _is_frame(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in FORMAT_OF_EXTENSION and not path.name.startswith(".")
+    if path.suffix.lower() not in FORMAT_OF_EXTENSION or path.name.startswith(".") or not path.is_file():
+        return False
+    return path.stem[-1:].isdecimal() or not _is_sheet(path)  # a frame of a sequence ends in its number
+
+
+def _is_sheet(path: Path) -> bool:
+    """A preview or contact sheet that somebody put beside the frames."""
+    try:
+        return not {SHEET_KEY, PREVIEW_KEY}.isdisjoint(read_header(path))
+    except ImageError:
+        return False
 
 
 def check_frames(paths: Sequence[Path]) -> Iterator[Checked]:

@@ -1,5 +1,7 @@
 """`vfxgan render --preview`: frames as a monitor shows them, on a sheet or in a film."""
 
+import shutil
+import signal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -249,6 +251,13 @@ def test_a_film_without_its_library_names_the_extra(
     assert render(cli, model, shot, "--preview", "p.png").code == 0
 
 
+def test_a_preview_beside_the_frames_is_none_of_them(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot, "--preview", "up/all.png").code == 0
+    result = cli("verify", "up", "--progress", "none")
+    assert result.code == 0, result
+    assert "3 frames are whole" in result.out
+
+
 def test_a_dry_run_makes_no_preview_and_no_folder(cli: Any, model: Path, shot: Path) -> None:
     assert render(cli, model, shot, "--preview", "review/p.png", "--dry-run").code == 0
     assert not Path("review").exists()
@@ -269,6 +278,38 @@ def test_of_a_stereo_frame_the_view_that_was_rendered_is_shown(
     assert render(cli, model, tmp_path / "1.exr", "--view", view, "--preview", "p.png").code == 0
     shown = cells(read_picture(Path("p.png")).pixels, 1)[0]
     assert shown == [ACES_OF_018] * 3 if view == "left" else max(shown) <= 1
+
+
+def test_of_views_in_files_of_their_own_the_first_is_shown(cli: Any, model: Path, tmp_path: Path) -> None:
+    for view, value in (("left", 0.18), ("right", 0.0)):
+        (tmp_path / view).mkdir()
+        for number in (1, 2):
+            _write(tmp_path / view / f"{number}.exr", np.full((64, 96, 3), value, np.float16))
+    result = cli("render", model, "--in", tmp_path / "%V" / "#.exr", "--out", "up/%V/#.exr", "--preview", "p.png")
+    assert result.code == 0, result
+    assert "preview p.png: 2 frames, " in result.err
+    assert cells(read_picture(Path("p.png")).pixels, 2) == [[ACES_OF_018] * 3] * 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_a_preview_is_drawn_leaves_the_frames_and_no_half_preview(
+    start: Any, cli: Any, model: Path, shot: Path, number: signal.Signals
+) -> None:
+    for frame in range(1, 150):
+        shutil.copy(shot.with_name("1001.exr"), shot.with_name(f"{frame:04d}.exr"))
+    assert render(cli, model, shot).code == 0
+    command = ("render", model, "--in", shot, "--out", OUT, "--compression", "zips", "--threads", "1")
+    process = start(*command, "--preview", "review/p.mp4", "--preview-size", "64")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("preview 1/152"):
+            process.send_signal(number)
+            break
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "interrupted: the frames are done, the preview is not; the same command writes it" in err
+    assert list(Path("review").iterdir()) == []
+    assert len(list(Path("up").iterdir())) == 152
 
 
 def test_a_sheet_has_room_for_so_many_frames_and_shows_the_rest_evenly() -> None:
