@@ -175,7 +175,7 @@ def _plate_frames(request: RenderRequest, like: Like | None) -> FoundFrames:
         request.plates, request.out, request.frames, request.skip_missing, request.handles, request.output.view
     )
     found = find_plate_frames(asked, like)
-    if request.output.temporal and any(frame.plates is not None and not frame.plates.padding for frame in found.frames):
+    if request.output.temporal and any(frame.plates is None for frame in found.frames):
         raise UsageError(
             f"--temporal {request.output.temporal} needs the plates around each: --in {request.plates!r} is one file, "
             "give a pattern in quotes: 'plate/####.exr', and choose frames with --frames"

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ pytest.importorskip("cv2", reason="OpenCV, of the temporal extra, is not install
 from vfxgan.colour import encode
 from vfxgan.images import Picture, read_picture, write_picture
 from vfxgan.recipe import read_stamp
+from vfxgan.render import neighbourhood
 from vfxgan.render.neighbourhood import Neighbour, Shot, Shots, neighbours_digest
 from vfxgan.render.temporal import Average, Guide, find_motion
 
@@ -211,6 +213,33 @@ def test_what_is_kept_changes_nothing_and_is_made_once() -> None:
     for _ in range(2):
         nothing.get(("z", ""), lambda: shot_of("z"))
     assert made == list("abcdazz")
+
+
+def test_frames_do_not_depend_on_what_is_kept(
+    cli: Any, shaky: Path, frames_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shot("p", range(1, 5))
+    done(cli("render", shaky, "--in", source, "--temporal", "2", "--out", "kept/####.exr", "--threads", 2))
+    monkeypatch.setattr(neighbourhood, "Shots", partial(Shots, limit_bytes=0))
+    done(cli("render", shaky, "--in", source, "--temporal", "2", "--out", "anew/####.exr", "--threads", 1))
+    assert frames_of(Path("kept")) == frames_of(Path("anew"))
+
+
+def test_the_beachball_is_followed_though_its_windows_move(plates: Path) -> None:
+    guides = []
+    for number in (1, 2):
+        picture = read_picture(plates / "beachball" / f"singlepart.{number:04d}.exr")
+        pixels = picture.pixels[::2, ::2, :4]  # half the size, to be quick
+        (x, y), (height, width) = picture.origin, pixels.shape[:2]
+        guides.append(guide(pixels, (x // 2, y // 2, width, height), (0, 0, 1024, 778)))
+    motion = find_motion(*guides)
+    assert motion is not None
+    ball = guides[0].encoded[3] > 0.9
+    assert float(motion.weight[ball].mean()) > 0.5
+    offset = [b - a for a, b in zip(guides[0].data[:2], guides[1].data[:2], strict=True)]
+    assert offset == [52, 61]  # as far as the window moved, but for a few px, is where the ball is in it
+    assert np.abs(np.median(motion.x[ball])) < 8
+    assert np.abs(np.median(motion.y[ball])) < 8
 
 
 def test_a_changed_neighbour_makes_a_frame_foreign(cli: Any, shaky: Path) -> None:
