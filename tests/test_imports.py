@@ -124,6 +124,8 @@ def _why_forbidden(module: str, imported: Import) -> str | None:
         return f"only {', '.join(REVIEW_LIBRARIES[top])} imports {top}"
     if top in REVIEW_LIBRARIES and not imported.deferred:
         return f"{top} is of an extra: import it inside a function"
+    if top == "cv2" and module != "vfxgan.render.flow":
+        return "only render/flow.py imports OpenCV"
     if top in INFERENCE_LIBRARIES and not module.startswith("vfxgan.render.runtimes."):
         allowed = top == "onnxruntime" and module in MAY_USE_ONNXRUNTIME
         return None if allowed else "only render/runtimes imports an inference library"
@@ -177,6 +179,7 @@ def test_every_folder_of_sources_is_checked() -> None:
         ("vfxgan.render.frames", "from cuda.bindings import runtime"),
         ("vfxgan.export.pipeline", "import tensorrt"),
         ("vfxgan.gpu.engine", "import torch"),
+        ("vfxgan.render.temporal", "def later():\n    import cv2"),
         ("vfxgan.render.runtimes.openvino_cpu", "import onnx"),
         ("vfxgan.plugins.client", "import numpy"),
         ("vfxgan.plugins.client", "from vfxgan.errors import VfxganError"),
@@ -203,6 +206,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
         ("vfxgan.render.runtimes.onnxruntime_cpu", "import onnxruntime"),
         ("vfxgan.gpu.library", 'import importlib\nimportlib.import_module("tensorrt")'),
         ("vfxgan.export.trt.build", "import tensorrt"),
+        ("vfxgan.render.flow", "def later():\n    import cv2"),
         ("vfxgan.render.runtimes.tensorrt_gpu", "from cuda.bindings import runtime"),
         ("vfxgan.render.movie", "def later():\n    import av"),
         ("vfxgan.plugins.client", "import subprocess\nfrom vfxgan.plugins import protocol"),
