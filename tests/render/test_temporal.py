@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -316,6 +317,17 @@ def test_what_cannot_be_stabilised_is_refused_in_one_line(cli: Any, shaky: Path,
     result = cli("render", shaky, "--out", "o/####.exr", *options)
     assert result.code == 2
     assert message in result.line
+
+
+def test_without_opencv_the_extra_is_named_before_the_start(
+    cli: Any, shaky: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shot("p", range(1, 3), size=(16, 16))
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    result = cli("render", shaky, "--in", source, "--temporal", "1", "--out", "o/####.exr")
+    assert result.code == 1
+    assert "OpenCV is not installed, and --temporal needs it: pip install 'vfxgan[temporal]'" in result.line
+    assert not Path("o").exists()
 
 
 def test_a_neighbour_is_named_by_its_offset() -> None:
