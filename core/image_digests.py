@@ -86,7 +86,7 @@ def _plane(strip: Pixels, place: int) -> memoryview:
     return np.ascontiguousarray(strip[..., place]).data
 
 
-def _plain(dtype: str, shape: tuple[int, ...], channels: Sequence[str], windows: Iterable[int]) -> Any:
+def _plain(dtype: str, shape: tuple[int, ...], channels: Sequence[str], windows: Iterable[int]) -> "hashlib._Hash":
     told = "".join(f"|{number}" for number in windows)
     return hashlib.sha256(f"{dtype}{shape}{','.join(channels)}{told}".encode())
 

@@ -94,7 +94,8 @@ def _repeat(rows: Pixels, scale: int, out: Pixels) -> None:
 
 
 def _lanczos(plane: Array, scale: int) -> Array:
-    return lanczos(plane[None], scale)[0]
+    large: Array = lanczos(plane[None], scale)[0]
+    return large
 
 
 _FILTERS: dict[Rule, Callable[[Array, int], Array]] = {"matte": enlarge, "vector": enlarge, "colour": _lanczos}

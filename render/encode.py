@@ -11,7 +11,7 @@ from vfxgan.images import Pixels
 from vfxgan.render.half import clamp_to_half, store_half, store_planes_as_half
 from vfxgan.render.light import Light
 from vfxgan.render.options import BitDepth
-from vfxgan.render.spaces import Conversion
+from vfxgan.render.spaces import Converts
 
 Array = NDArray[np.float32]
 
@@ -36,7 +36,7 @@ class Stored:
     clipped: int
 
 
-def store(light: Light, bit_depth: BitDepth, conversion: Conversion | None = None) -> Stored:
+def store(light: Light, bit_depth: BitDepth, conversion: Converts | None = None) -> Stored:
     """Bring light into the file's type.
 
     Args:
@@ -58,7 +58,7 @@ def store(light: Light, bit_depth: BitDepth, conversion: Conversion | None = Non
     return Stored(pixels, clamped)
 
 
-def store_planes(light: Array, out: Pixels, conversion: Conversion | None = None) -> int:
+def store_planes(light: Array, out: Pixels, conversion: Converts | None = None) -> int:
     """Bring light into a part of a file's pixels.
 
     Args:

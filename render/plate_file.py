@@ -12,10 +12,8 @@ from vfxgan.errors import ImageError, UsageError
 from vfxgan.images import Part
 from vfxgan.render.options import AS_PLATE, REC709, OutputOptions
 from vfxgan.render.primaries import Primaries, from_rec709, to_rec709
-from vfxgan.render.spaces import CHROMATICITIES, Conversion, conversion_of
+from vfxgan.render.spaces import CHROMATICITIES, Converts, conversion_of
 from vfxgan.render.srgb import SrgbToLight
-
-AnyConversion = Conversion | Primaries | SrgbToLight
 
 # What describes how the plate was stored, or which way up, is not said of another file.
 _NOT_CARRIED = ("compression", "oiio:ColorSpace", "planarconfig", "DateTime")
@@ -35,8 +33,8 @@ class Spaces:
         note: what was assumed, "" for nothing.
     """
 
-    to_light: AnyConversion | None
-    from_light: Conversion | Primaries | None
+    to_light: Converts | None
+    from_light: Converts | None
     keeps_header: bool
     note: str
 
@@ -88,7 +86,7 @@ def find_spaces(part: Part, file_format: str, path: Path, output: OutputOptions)
 
 def _plate_space(
     part: Part, file_format: str, path: Path, output: OutputOptions
-) -> tuple[AnyConversion | None, Conversion | Primaries | None, str]:
+) -> tuple[Converts | None, Converts | None, str]:
     """From the plate's space, into it, and what was assumed."""
     name, note = output.in_colorspace, ""
     named = part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +67,7 @@ def from_rec709(chromaticities: Sequence[float]) -> Primaries | None:
     return _named(chromaticities, np.linalg.inv(np.reshape(there.matrix, (3, 3))))
 
 
-def _named(chromaticities: Sequence[float], matrix: Matrix) -> Primaries:
+def _named(chromaticities: Sequence[float], matrix: NDArray[np.floating[Any]]) -> Primaries:
     shown = ", ".join(f"{value:.4g}" for value in chromaticities)
     return Primaries(f"chromaticities ({shown})", tuple(float(value) for value in matrix.flat))
 
@@ -85,7 +86,8 @@ def _to_xyz_of_d65(chromaticities: Sequence[float]) -> Matrix | None:
     if (weights <= 0).any() or np.linalg.cond(matrix) > LARGEST_CONDITION:
         return None
     x, y = REC709[6:]
-    return _adaptation(white, np.array([x, y, 1 - x - y]) / y) @ matrix
+    adapted: Matrix = _adaptation(white, np.array([x, y, 1 - x - y]) / y) @ matrix
+    return adapted
 
 
 def _adaptation(white: Matrix, target: Matrix) -> Matrix:

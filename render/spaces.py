@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import OpenImageIO as oiio
@@ -31,6 +31,23 @@ CHROMATICITIES = {
     "lin_rec2020_scene": (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, *_D65),
     "lin_p3d65_scene": (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *_D65),
 }
+
+
+class Converts(Protocol):
+    """A conversion of colours, through a config or by a matrix of its own."""
+
+    @property
+    def space(self) -> str: ...
+    @property
+    def config_id(self) -> str | None: ...
+    @property
+    def interop_id(self) -> str: ...
+    @property
+    def linear(self) -> bool: ...
+
+    def apply(self, pixels: Array) -> Array:
+        """Convert [H, W, C], premultiplied."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -117,7 +134,7 @@ def _conversion(name: str, config: str, origin: str, option: str, to_light: bool
     )
 
 
-def header_of(options: OutputOptions, conversion: Conversion | None) -> dict[str, Any]:
+def header_of(options: OutputOptions, conversion: Converts | None) -> dict[str, Any]:
     """The attributes that say which space the pixels are in.
 
     `colorInteropID` is written by name: `set_colorspace` would look it up in whichever config $OCIO names, and the
