@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfxgan.render.alpha import multiply
-from vfxgan.render.grain import NO_GRAIN, Grain, measure_grain
+from vfxgan.render.grain import NO_GRAIN, Grain
 from vfxgan.render.lanczos import LANCZOS_MARGIN_PX, lanczos, mixed
 from vfxgan.render.options import OutputOptions
 from vfxgan.render.plate_light import NetworkLight, PlateLight, Region
@@ -23,14 +23,21 @@ class Finishing:
         source: the plate.
         seen: what the network saw of it.
         number: of the frame.
+        grain: to add to the frame.
     """
 
     def __init__(
-        self, spec: ModelSpec, output: OutputOptions, source: PlateLight, seen: NetworkLight, number: int
+        self,
+        spec: ModelSpec,
+        output: OutputOptions,
+        source: PlateLight,
+        seen: NetworkLight,
+        number: int,
+        grain: Grain = NO_GRAIN,
     ) -> None:
         self._spec, self._output, self._source, self._seen, self._number = spec, output, source, seen, number
         self._margin = MARGIN_PX if output.mix is None else LANCZOS_MARGIN_PX
-        self._grain = self._measured() if output.regrain else NO_GRAIN
+        self._grain = grain
 
     def light(self, top: int, raw: Array) -> Array:
         """One strip.
@@ -51,23 +58,6 @@ class Finishing:
         if self._output.mix is not None:
             made = mixed(made, self._plate(around, len(made)), self._output.mix)
         return self._with_alpha(self._with_grain(made, top), around)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences that hold for this picture."""
-        if self._output.regrain and self._grain.is_none:
-            return ("no grain was found on some plates, so none is put back on them",)
-        return ()
-
-    def _measured(self) -> Grain:
-        def read(rows: slice, columns: slice) -> Array:
-            return self._stored(
-                Region(rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start)
-            )[0]
-
-        assert self._output.regrain is not None
-        measured = measure_grain(read, self._source.height, self._source.width)
-        return measured.scaled(self._spec.scale, self._output.regrain)
 
     def _with_grain(self, made: Array, top: int) -> Array:
         """Before colour is multiplied by alpha, so that grain is, too."""

@@ -54,15 +54,15 @@ class Grain:
         """Whether there is nothing to add."""
         return not self.deviations.any()
 
-    def scaled(self, scale: int, amount: float) -> "Grain":
+    def scaled(self, scale: int, amount: "float | Array") -> "Grain":
         """For a picture enlarged by `scale`: grains cover as much of the scene as on the plate, as strong as there.
 
         Args:
-            amount: share of the measured deviation.
+            amount: share of the measured deviation; one for all, or [3, K].
         """
         # A pixel itself is a grain: enlarged, it is `scale` pixels wide, a box of that variance.
         size = math.sqrt((scale * self.size_px) ** 2 + (scale**2 - 1) / 12)
-        return replace(self, deviations=self.deviations * np.float32(amount), size_px=size)
+        return replace(self, deviations=self.deviations * np.asarray(amount, np.float32), size_px=size)
 
     def add(self, light: Array, number: int, x: int, y: int) -> Array:
         """Put grain on a region.

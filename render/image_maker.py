@@ -15,10 +15,12 @@ from vfxgan.images import Pixels
 from vfxgan.modelfile import ModelFile
 from vfxgan.render.encode import STORED_TYPES, store_planes
 from vfxgan.render.finishing import Finishing
+from vfxgan.render.grain import NO_GRAIN, Grain
 from vfxgan.render.options import BitDepth, OutputOptions
 from vfxgan.render.plate_file import Spaces
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.plate_light import NetworkLight, PlateLight, Region
+from vfxgan.render.regrain import missing_grain
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.render.tiles import Cell, Cells, TileRule, check_one_tile, tile_rules
@@ -149,7 +151,8 @@ class ImageMaker:
         self, strips: Iterator[tuple[int, Array]], work: _Work, spaces: Spaces, depth: BitDepth, number: int
     ) -> Drawn:
         spec = self.model.spec
-        finishing = Finishing(spec, self.output, work.source, work.seen, number)
+        grain = self._grain(work) if self.output.regrain else NO_GRAIN
+        finishing = Finishing(spec, self.output, work.source, work.seen, number, grain)
         channels = 4 if work.seen.divided is not None else spec.channels_out
         height, width = work.source.height * spec.scale, work.source.width * spec.scale
         pixels = np.empty((height, width, channels), STORED_TYPES[depth])
@@ -161,7 +164,19 @@ class ImageMaker:
 
         parts = (partial(store, top, strip) for top, strip in strips)
         clipped = sum(self.tasks.in_order(parts))
-        return Drawn(pixels, clipped, (*self._notes(work), *finishing.notes))
+        notes = self._notes(work)
+        if self.output.regrain and grain is NO_GRAIN:
+            notes = (*notes, "no grain was found on some plates, so none is put back on them")
+        return Drawn(pixels, clipped, notes)
+
+    def _grain(self, work: _Work) -> Grain:
+        assert self.output.regrain is not None
+        plain = replace(self, output=replace(self.output, regrain=None))
+
+        def draw(image: PlateImage) -> Array:
+            return plain.draw(image, Spaces(None, None, True, ""), "float", 0).pixels
+
+        return missing_grain(work.source, draw, self.model.spec.scale, self.output.regrain)
 
     def _strips(self, work: _Work) -> Iterator[tuple[int, Array]]:
         """The raw picture from its top: the first row, in px of the plate, and [C', s·h, s·W]."""

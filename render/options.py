@@ -77,7 +77,7 @@ class OutputOptions:
         layer, part, view: which pictures of a plate are processed; None: its main one, in all views.
         keep_channels: "all" carries the other channels and parts; None: they stay behind.
         mix: share of the network's picture, the rest is the plate enlarged by Lanczos; None is 1.
-        regrain: share of the plate's grain that is put back; None is 0.
+        regrain: share of the plate's grain that frames are to have; None: what the network leaves.
         tile: side in px of the square that the network sees at a time, overlap included; 0: the whole plate.
         tile_mode: "measured" (the overlap in the spec), "exact" (the full receptive field) or "anyway".
         temporal: frames on each side that a frame is stabilised with; None is 0.

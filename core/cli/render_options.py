@@ -91,7 +91,9 @@ KeepChannels = Annotated[
 Mix = Annotated[
     float | None, typer.Option(help="1 (default): the network's picture; 0: the plate by Lanczos; or between.")
 ]
-Regrain = Annotated[float | None, typer.Option(help="Put the plate's grain back: 0 (default) none, 1 as measured.")]
+Regrain = Annotated[
+    float | None, typer.Option(help="Grain that frames are to have, put back as needed; 1: the plate's. Default: none.")
+]
 Temporal = Annotated[
     int | None, typer.Option(help="Stabilise with N frames on each side, moved by optical flow. Default: 0.")
 ]

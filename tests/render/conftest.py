@@ -31,7 +31,7 @@ def make_image_model(path: Path, kind: str = "identity", *, scale: int = 1, chan
 
     Args:
         kind: "identity" gives what it gets, enlarged bilinearly; "tanh" ends in one, nearly saturated at the ends
-            (the more, the larger `gain` is);
+            (the more, the larger `gain` is); "smooth" gives the means over 7×7 px, enlarged;
             "blocks" gives what it gets, but only of sides that are multiples of 4; "nan" gives NaN below -0.9; "mean"
             adds half of the mean of all that it is given; "shaky" stirs each block of 4×4 px, so that what it gives
             changes as a picture moves.
@@ -72,11 +72,12 @@ def make_image_model(path: Path, kind: str = "identity", *, scale: int = 1, chan
 def _nodes(kind: str, scale: int, channels: int, channels_out: int, gain: float) -> tuple[Nodes, dict[str, Any]]:
     from onnx import helper
 
-    mix = np.zeros((channels_out, channels, 1, 1), np.float32)
+    side = 7 if kind == "smooth" else 1
+    mix = np.zeros((channels_out, channels, side, side), np.float32)
     for row in range(channels_out):
-        mix[row, min(row, channels - 1)] = 1
+        mix[row, min(row, channels - 1)] = 1 / side**2
     weights: dict[str, Any] = {"mix": mix}
-    nodes = [helper.make_node("Conv", ["image", "mix"], ["mixed"])]
+    nodes = [helper.make_node("Conv", ["image", "mix"], ["mixed"], pads=[side // 2] * 4)]
     last = "mixed"
     if scale > 1:
         weights |= {"scales": np.array([1, 1, scale, scale], np.float32), "none": np.zeros(0, np.float32)}
