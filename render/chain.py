@@ -48,6 +48,9 @@ class ChainedRuntime:
         }
         self.input_shape = generator.input_shape
         self.batch = generator.batch
+        self.about = "; ".join(
+            filter(None, (runtime.about for runtime in (generator, *(link.runtime for link in links))))
+        )
 
     def __enter__(self) -> "ChainedRuntime":
         for runtime in (self._generator, *(link.runtime for link in self.links)):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vfxgan.render.plan import Finding, Frame
     from vfxgan.render.preview import Preview
     from vfxgan.render.request import Job
+    from vfxgan.render.runtimes import Runtime
 
 
 def render(
@@ -175,9 +176,17 @@ def _run_share(job: "Job") -> None:
         maker = prepare(job, runtime)
         survey(job, maker)
         _warn_of_differences(job, maker)
+        _say_how(runtime)
         wait_for_go(runtime.fingerprint)
         with telling_of_interrupts(), progress("json", "render", len(job.frames)) as shown:
             tell(render_job(job, maker, shown))
+
+
+def _say_how(runtime: "Runtime") -> None:
+    from vfxgan.progress import say
+
+    if runtime.about:
+        say(runtime.about)
 
 
 def _warn_of_differences(job: "Job", maker: "FrameMaker") -> None:
@@ -204,6 +213,7 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "P
         if dry_run:
             _print_plan(job, maker, found)
             return
+        _say_how(runtime)
         started = time.monotonic()
         with previewed(preview, progress_choice), progress(progress_choice.value, "render", len(job.frames)) as shown:
             tally = render_job(job, maker, shown)
@@ -226,6 +236,8 @@ def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Findi
         print(f"{key:10s} {value}")
     made_by = maker.runtime.fingerprint
     print(f"runtime    {fingerprint_id(made_by)}: {', '.join(f'{key} {value}' for key, value in made_by.items())}")
+    if maker.runtime.about:
+        print(f"running    {maker.runtime.about}")
     if len(job.devices) > 1:
         counts = ", ".join(str(len(share)) for share in split_frames(job.frames, len(job.devices)))
         print(f"devices    {', '.join(map(str, job.devices))}, one process each: {counts} frames")

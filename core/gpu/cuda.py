@@ -1,7 +1,9 @@
 """The few CUDA calls that an engine needs. Every return code is looked at."""
 
+import contextlib
 import ctypes
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +90,29 @@ class Stream:
         kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
         call(self._cuda.cudaMemcpyAsync, host.address, device.address, host.bytes, kind, self._stream)
 
+    def capture(self, queue: Callable[[], None]) -> "Graph":
+        """Note down what `queue` puts on this stream, which is not run now.
+
+        Raises:
+            RuntimeFailure: something in it cannot be captured, or whatever `queue` raises; the stream can be used on.
+        """
+        call(
+            self._cuda.cudaStreamBeginCapture,
+            self._stream,
+            self._cuda.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal,  # other threads may allocate meanwhile
+        )
+        try:
+            queue()
+        except BaseException:
+            with contextlib.suppress(RuntimeFailure):  # it ends in any case, and says what is known already
+                call(self._cuda.cudaGraphDestroy, call(self._cuda.cudaStreamEndCapture, self._stream))
+            raise
+        return Graph(call(self._cuda.cudaStreamEndCapture, self._stream))
+
+    def launch(self, graph: "Graph") -> None:
+        """Queue all that a graph holds."""
+        call(self._cuda.cudaGraphLaunch, graph.handle, self._stream)
+
     def wait(self) -> None:
         """Until all that was queued is done; what failed on the way is raised here."""
         call(self._cuda.cudaStreamSynchronize, self._stream)
@@ -96,6 +121,22 @@ class Stream:
         if self._stream is not None:
             stream, self._stream = self._stream, None
             call(self._cuda.cudaStreamDestroy, stream)
+
+
+class Graph:
+    """Work that was captured, ready to be queued by one call in place of one a kernel."""
+
+    def __init__(self, captured: Any) -> None:
+        self._cuda = cuda_runtime()
+        try:
+            self.handle: Any = call(self._cuda.cudaGraphInstantiate, captured, 0)
+        finally:
+            call(self._cuda.cudaGraphDestroy, captured)
+
+    def close(self) -> None:
+        if self.handle is not None:
+            handle, self.handle = self.handle, None
+            call(self._cuda.cudaGraphExecDestroy, handle)
 
 
 class DeviceMemory:

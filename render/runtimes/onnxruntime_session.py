@@ -27,6 +27,7 @@ class OnnxRuntimeSession:
     """
 
     fingerprint: Mapping[str, Plain]
+    about = ""
 
     def __init__(
         self, onnxruntime: Any, model: ModelFile, providers: Sequence[Provider], settings: Mapping[str, str],

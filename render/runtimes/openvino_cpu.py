@@ -25,6 +25,7 @@ class OpenVinoCpu:
     """
 
     batch = 1
+    about = ""
 
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
         # Its telemetry would call home from a farm node.

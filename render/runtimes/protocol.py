@@ -35,6 +35,7 @@ class Runtime(Protocol):
     Attributes:
         fingerprint: all that decides its bits beside the model and the input.
         input_shape: of one frame: [1, …]; None where the model takes any height or width.
+        about: how it runs, where that changes no pixel and can be one way or another; "" where there is nothing to say.
         batch: how many frames `infer` takes at most. 1 on CPUs; what is made for more always runs all of it.
     """
 
@@ -44,6 +45,8 @@ class Runtime(Protocol):
     def input_shape(self) -> tuple[int | None, ...]: ...
     @property
     def batch(self) -> int: ...
+    @property
+    def about(self) -> str: ...
 
     def __enter__(self) -> "Runtime": ...
     def __exit__(

@@ -7,7 +7,7 @@ from types import TracebackType
 
 from vfxgan.errors import ModelError, RuntimeFailure
 from vfxgan.gpu.cuda import DeviceFacts, device_facts
-from vfxgan.gpu.engine import EngineRunner
+from vfxgan.gpu.engine import SLOTS, EngineRunner
 from vfxgan.gpu.engine_files import engines_beside, read_engine, read_sidecar
 from vfxgan.gpu.identity import Machine, Sidecar, misfits, this_machine
 from vfxgan.modelfile import ModelFile
@@ -20,14 +20,16 @@ NAMED_ENGINES = 2
 
 
 class TensorRtGpu:
-    """One engine on one GPU; frames of several threads follow each other there."""
+    """One engine on one GPU; while it computes the frame of one thread, that of another is copied."""
 
     def __init__(self, model: ModelFile, options: RuntimeOptions) -> None:
         engine = find_engine(model, options.engine, this_machine(options.gpu))
         data, sidecar = read_engine(engine)
         facts = device_facts(options.gpu)
         self.model = model
-        self._runner = EngineRunner(data, options.gpu, host_code=sidecar.key.options.version_compat)
+        slots = min(SLOTS, options.streams)
+        self._runner = EngineRunner(data, options.gpu, host_code=sidecar.key.options.version_compat, slots=slots)
+        self.about = f"{engine.name}: {self._runner.about}"
         self.batch = self._runner.input_shape[0]
         self.input_shape = known_shape(self._runner.input_shape, model, self.batch)
         self.fingerprint = _fingerprint(sidecar, model, facts, self.batch)

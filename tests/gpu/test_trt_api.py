@@ -38,10 +38,17 @@ VARIABLES = {
     "error": "ParserError",
     "engine": "ICudaEngine",
     "_engine": "ICudaEngine",
+    "context": "IExecutionContext",
     "_context": "IExecutionContext",
     "_runtime": "Runtime",
 }
-TRT_FILES = ("core/gpu/engine.py", "core/gpu/log.py", "export/trt/network.py", "export/trt/build.py")
+TRT_FILES = (
+    "core/gpu/engine.py",
+    "core/gpu/slot.py",
+    "core/gpu/log.py",
+    "export/trt/network.py",
+    "export/trt/build.py",
+)
 
 
 def sources() -> list[Path]:
@@ -242,8 +249,63 @@ class TestRunning:
         assert found["host_code"] is False
         assert not calls_of(found, "IExecutionContext.set_input_shape")
 
-    def test_all_memory_and_the_stream_are_freed(self, bindings, release):
-        assert bindings.of(release)["an_engine_of_one_shape"]["left"] == [0, 0]
+    def test_all_memory_streams_and_graphs_are_freed(self, bindings, release):
+        nothing = [0, 0, 0]
+        found = bindings.of(release)
+        assert found["an_engine_of_one_shape"]["left"] == nothing
+        assert found["two_threads"]["left"] == nothing
+        assert found["a_graph_that_cannot_be_made"]["left"] == nothing
+
+    def test_each_slot_warms_up_and_is_captured_before_the_first_frame(self, bindings, release):
+        opening = bindings.of(release)["an_engine_of_one_shape"]["opening"]
+        first, second = dict.fromkeys(handle for _, handle in opening)
+        expected = ["execute_async_v3", "wait", "capture", "execute_async_v3"]
+        assert opening == [[what, first] for what in expected] + [[what, second] for what in expected]
+
+    def test_copies_and_graph_are_queued_without_a_wait_between_them(self, bindings, release):
+        running = bindings.of(release)["an_engine_of_one_shape"]["running"]
+        one = ["cudaMemcpyHostToDevice", "launch", "cudaMemcpyDeviceToHost", "wait"]
+        assert [what for what, _ in running] == 2 * one
+        assert len({handle for _, handle in running}) == 1
+        assert [what for what, _ in bindings.of(release)["an_engine_of_one_shape"]["alone"]] == ["launch", "wait"]
+
+    def test_two_threads_have_work_queued_at_the_same_time_on_two_streams(self, bindings, release):
+        found = bindings.of(release)["two_threads"]  # with one slot they would wait for each other for ever
+        assert found["right"]
+        assert len(found["streams"]) == 2
+
+    def test_threads_wait_for_a_free_slot(self, bindings, release):
+        found = bindings.of(release)["more_threads_than_slots"]
+        assert found["right"]
+        assert 1 <= found["streams"] <= 3
+        assert found["about"] == "3 at a time on the GPU, without CUDA graphs (not asked for)"
+
+    def test_an_engine_that_cannot_be_captured_runs_without_a_graph_and_says_so(self, bindings, release):
+        found = bindings.of(release)["an_engine_that_cannot_be_captured"]
+        assert found["right"]
+        copies = ["cudaMemcpyHostToDevice", "execute_async_v3", "cudaMemcpyDeviceToHost", "wait"]
+        assert found["running"] == copies
+        assert found["about"] == "2 at a time on the GPU, without CUDA graphs (TensorRT could not run the engine)"
+        found = bindings.of(release)["a_graph_that_cannot_be_made"]
+        assert found["right"]
+        assert "without CUDA graphs (CUDA: cudaGraphInstantiate gave " in found["about"]
+
+    def test_after_a_failure_nothing_is_left_on_the_stream_and_the_slot_is_free(self, bindings, release):
+        found = bindings.of(release)["a_copy_that_fails"]
+        assert "CUDA: cudaGraphLaunch gave " in found["told"][0]
+        assert found["queued"] == [0]
+        assert found["right"]
+
+    def test_where_contexts_cannot_share_a_range_of_sizes_there_is_one_slot(self, bindings, release):
+        found = bindings.of(release)
+        assert found["an_engine_of_one_shape"]["about"] == "2 at a time on the GPU, by CUDA graphs"
+        about = found["an_engine_of_many_shapes"]["about"]
+        if release == "8.6.1":
+            assert about.startswith(
+                "1 at a time on the GPU (TensorRT 8.6.1 runs an engine of a range of sizes once at a"
+            )
+        else:
+            assert about == "2 at a time on the GPU, by CUDA graphs"
 
     def test_another_type_or_shape_or_a_closed_engine_is_refused(self, bindings, release):
         wrong_type, wrong_shape, closed = bindings.of(release)["an_engine_of_one_shape"]["told"]
@@ -266,7 +328,7 @@ class TestRunning:
 
     def test_what_was_allocated_before_the_memory_ran_out_is_freed(self, bindings, release):
         found = bindings.of(release)["no_memory_on_the_gpu"]
-        assert found["left"] == [0, 0]
+        assert found["left"] == [0, 0, 0]
         assert "cudaErrorMemoryAllocation; take a smaller tile or batch" in found["told"][0]
 
     def test_the_gpu_is_named(self, bindings, release):

@@ -106,8 +106,11 @@ class PretendRunner:
     """An engine that is really the ONNX file on the CPU, of a batch of its own."""
 
     batch = 1
+    about = "2 at a time on the GPU, by CUDA graphs"
+    device = -1
 
-    def __init__(self, engine: bytes, device: int = 0, *, host_code: bool = False) -> None:
+    def __init__(self, engine: bytes, device: int = 0, *, host_code: bool = False, slots: int = 2) -> None:
+        PretendRunner.device = device
         onnxruntime = pytest.importorskip("onnxruntime")
         self._session = onnxruntime.InferenceSession(engine, providers=["CPUExecutionProvider"])
         self.input_shape = (self.batch, *self._session.get_inputs()[0].shape[1:])
@@ -253,3 +256,49 @@ def test_of_several_engines_one_must_be_named(cli: Any, model: Path, on_gpu: Non
     result = cli("render", model, "--seeds", "0", "--out", "a.exr", "--engine", second)
     assert result.code == 2
     assert "goes with --runtime tensorrt" in result.line
+
+
+def test_how_an_engine_runs_is_said_and_not_recorded(cli: Any, model: Path, on_gpu: None) -> None:
+    engine = put_engine(model)
+    how = f"{engine.name}: 2 at a time on the GPU, by CUDA graphs"
+    assert f"running    {how}\n" in render(cli, model, "--dry-run").out
+    assert render(cli, model).err.splitlines()[0] == how
+    stamp = read_stamp(read_picture(Path("o/0001.exr")).attributes)
+    assert stamp is not None
+    assert "graph" not in stamp.recipe.to_json().lower()
+
+
+def test_the_gpu_of_a_number_is_used_and_its_number_not_recorded(
+    cli: Any, model: Path, on_gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_engine(model)
+    asked: list[int] = []
+
+    def facts(device: int) -> DeviceFacts:
+        asked.append(device)
+        return FACTS
+
+    monkeypatch.setattr("vfxgan.render.runtimes.tensorrt_gpu.device_facts", facts)
+    assert render(cli, model, "--devices", "1").code == 0
+    assert (asked, PretendRunner.device) == ([1], 1)
+    assert "0 rendered, 3 were done before" in render(cli, model, "--devices", "0").line
+
+
+def test_cuda_runs_on_the_gpu_of_a_number(cli: Any, tiny: Path, pretend: Any) -> None:
+    module = pretend(["CUDAExecutionProvider"])
+    options = ("--runtime", "onnxruntime-cuda", "--devices", "3")
+    assert cli("render", tiny, "--seeds", "0", "--out", "o/####.exr", *options).code == 0
+    ((_, asked),) = module.asked["providers"]
+    assert asked["device_id"] == "3"
+
+
+def test_a_fitting_engine_is_what_auto_chooses(
+    cli: Any, model: Path, on_gpu: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vfxgan.render.runtimes.choice.this_machine", lambda gpu: HERE)
+    put_engine(model)
+    result = cli("render", model, "--seeds", "0", "--out", "o/####.exr", "--runtime", "auto")
+    assert result.err.splitlines()[0] == "--runtime auto: tensorrt, by the engine beside the model"
+    stamp = read_stamp(read_picture(Path("o/0000.exr")).attributes)
+    assert stamp is not None
+    assert stamp.recipe.fingerprint["runtime"] == "tensorrt 10.16.1.11"

@@ -8,7 +8,9 @@ FOLDER holds the models `generator.onnx`, `upscaler.onnx` and `opset20.onnx`, an
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -136,44 +138,108 @@ class Scenarios:
         return {"given": given, "sha256": built.timing_cache_sha256}
 
     def an_engine_of_one_shape(self) -> Any:
-        world = World(trt).install()
+        world = World(trt, cuda=CUDA).install()
+        CUDA.log.clear()
         with EngineRunner(PLAN) as runner:
+            opening = list(CUDA.log)
+            CUDA.log.clear()
             x = np.random.RandomState(0).rand(4, 3, 8, 8).astype(np.float32)
             whole, part = runner.infer(x), runner.infer(x[:3])
             shapes = [runner.input_shape, runner.output_shape, whole.shape, part.shape]
+            running = list(CUDA.log)
+            CUDA.log.clear()
             runner.enqueue()
             runner.wait()
+            alone = list(CUDA.log)
+            about = runner.about
             told = refused(lambda: runner.infer(x.astype(np.float64))) + refused(lambda: runner.infer(x[:, :2]))
             host_code = world.runtime.engine_host_code_allowed
         told += refused(lambda: runner.infer(x))
         runner.close()
         right = bool((whole == x.repeat(2, 2).repeat(2, 3) + 1).all() and (part == whole[:3]).all())
-        left = [len(CUDA.blocks), CUDA.streams]
-        return {**calls(world), "right": right, "shapes": shapes, "left": left, "told": told, "host_code": host_code}
+        log = {"opening": opening, "running": running, "alone": alone}
+        facts = {"right": right, "shapes": shapes, "left": CUDA.left(), "told": told, "host_code": host_code}
+        return {**calls(world), **facts, **log, "about": about}
+
+    def two_threads(self) -> Any:
+        """Each waits for its stream only when the other has queued all of its work too."""
+        World(trt, cuda=CUDA).install()
+        stream = np.random.RandomState(0)
+        pictures = [stream.rand(4, 3, 8, 8).astype(np.float32) for _ in range(6)]
+        with EngineRunner(PLAN) as runner, ThreadPoolExecutor(2) as pool:
+            CUDA.log.clear()
+            CUDA.meeting = threading.Barrier(2, timeout=60)
+            try:
+                made = list(pool.map(runner.infer, pictures))
+            finally:
+                CUDA.meeting = None
+        right = all((y == x.repeat(2, 2).repeat(2, 3) + 1).all() for x, y in zip(pictures, made, strict=True))
+        return {"right": bool(right), "streams": sorted({handle for _, handle in CUDA.log}), "left": CUDA.left()}
+
+    def more_threads_than_slots(self) -> Any:
+        World(trt, cuda=CUDA).install()
+        pictures = [np.full((1, 3, 8, 8), number, np.float32) for number in range(40)]
+        with EngineRunner(PLAN, slots=3, graphs=False) as runner, ThreadPoolExecutor(8) as pool:
+            CUDA.log.clear()
+            made = list(pool.map(runner.infer, pictures))
+            about = runner.about
+        right = all((y == number + 1).all() for number, y in enumerate(made))
+        return {"right": bool(right), "about": about, "streams": len({handle for _, handle in CUDA.log})}
+
+    def an_engine_that_cannot_be_captured(self) -> Any:
+        World(trt, cuda=CUDA, captures=False).install()
+        with EngineRunner(PLAN) as runner:
+            CUDA.log.clear()
+            right = bool((runner.infer(np.zeros((4, 3, 8, 8), np.float32)) == 1).all())
+            return {"right": right, "about": runner.about, "running": [what for what, _ in CUDA.log]}
+
+    def a_graph_that_cannot_be_made(self) -> Any:
+        World(trt, cuda=CUDA).install()
+        CUDA.failing = "cudaGraphInstantiate"
+        try:
+            with EngineRunner(PLAN) as runner:
+                right = bool((runner.infer(np.zeros((4, 3, 8, 8), np.float32)) == 1).all())
+                about = runner.about
+        finally:
+            CUDA.failing = None
+        return {"right": right, "about": about, "left": CUDA.left()}
+
+    def a_copy_that_fails(self) -> Any:
+        """The slot is free again, and nothing is left on its stream."""
+        World(trt, cuda=CUDA).install()
+        x = np.zeros((4, 3, 8, 8), np.float32)
+        with EngineRunner(PLAN, slots=1) as runner:
+            CUDA.failing = "cudaGraphLaunch"
+            try:
+                told = refused(lambda: runner.infer(x))
+            finally:
+                CUDA.failing = None
+            queued = [len(work) for work in CUDA.streams.values()]
+            return {"told": told, "queued": queued, "right": bool((runner.infer(x) == 1).all())}
 
     def an_engine_of_many_shapes(self) -> Any:
         profile = ((2, 3, 8, 8), (2, 3, 16, 8), (2, 3, 32, 32))
-        world = World(trt, shapes=((2, 3, -1, -1), (2, 3, -1, -1)), profile=profile).install()
+        world = World(trt, shapes=((2, 3, -1, -1), (2, 3, -1, -1)), profile=profile, cuda=CUDA).install()
         with EngineRunner(PLAN, host_code=True) as runner:
-            best = runner.input_shape
+            best, about = runner.input_shape, runner.about
             host_code = world.runtime.engine_host_code_allowed
         with EngineRunner(PLAN, shape=(2, 3, 32, 8)) as runner:
             chosen = [runner.input_shape, runner.output_shape, runner.infer(np.zeros((1, 3, 32, 8), np.float32)).shape]
         told = refused(lambda: EngineRunner(PLAN, shape=(2, 3, 40, 8)))
-        return {**calls(world), "best": best, "chosen": chosen, "told": told, "host_code": host_code}
+        return {**calls(world), "best": best, "chosen": chosen, "told": told, "host_code": host_code, "about": about}
 
     def an_engine_of_another_machine(self) -> Any:
         World(trt).install()
         return EngineRunner(b"something else")
 
     def no_memory_on_the_gpu(self) -> Any:
-        World(trt).install()
+        World(trt, cuda=CUDA).install()
         CUDA.failing = "cudaHostAlloc"
         try:
             told = refused(lambda: EngineRunner(PLAN))
         finally:
             CUDA.failing = None
-        return {"told": told, "left": [len(CUDA.blocks), CUDA.streams]}
+        return {"told": told, "left": CUDA.left()}
 
     def the_gpu_in_use(self) -> Any:
         return vars(device_facts())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from cuda_memory import CudaMemory
 from specs import Specs
 
 PLAN = b"the bytes of an engine"
@@ -35,6 +36,8 @@ class World:
         refuses_timings: the cache is of another GPU.
         shapes: of the engine's input and output; -1 where it takes a range.
         profile: least, best and largest shape of the input.
+        cuda: whose streams the engine runs on.
+        captures: CUDA graphs can be made of it.
     """
 
     trt: Any
@@ -46,6 +49,8 @@ class World:
     layers: list[Layer] = field(default_factory=list)
     shapes: tuple[tuple[int, ...], tuple[int, ...]] = ((4, 3, 8, 8), (4, 3, 16, 16))
     profile: tuple[tuple[int, ...], ...] = ()
+    cuda: CudaMemory | None = None
+    captures: bool = True
 
     def install(self) -> "World":
         self.specs = Specs(self.trt)
@@ -171,37 +176,49 @@ class World:
         )
 
     def _context(self) -> Any:
-        self.addresses: dict[str, int] = {}
-        self.input_shape = self.shapes[0]
-
-        def address(name: str, memory: int) -> bool:
-            self.addresses[name] = memory
-            return True
-
-        def input_shape(name: str, shape: tuple[int, ...]) -> bool:
-            self.input_shape = shape
-            return True
-
+        context = Context(self, self.shapes[0])
         return self.specs.object(
             "IExecutionContext",
             {
-                "set_input_shape": input_shape,
-                "get_tensor_shape": self._output_shape,
-                "set_tensor_address": address,
-                "execute_async_v3": self._execute,
+                "set_input_shape": context.set_input_shape,
+                "get_tensor_shape": context.output_shape,
+                "set_tensor_address": context.set_address,
+                "execute_async_v3": context.execute,
             },
         )
 
-    def _output_shape(self, name: str) -> tuple[int, ...]:
+
+class Context:
+    """What an execution context does: twice the size, each pixel repeated, and 1 added."""
+
+    def __init__(self, world: World, input_shape: tuple[int, ...]) -> None:
+        self.world, self.input_shape = world, input_shape
+        self.addresses: dict[str, int] = {}
+
+    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        self.input_shape = shape
+        return True
+
+    def set_address(self, name: str, memory: int) -> bool:
+        self.addresses[name] = memory
+        return True
+
+    def output_shape(self, name: str) -> tuple[int, ...]:
         batch, channels, height, width = self.input_shape
         return (batch, channels, 2 * height, 2 * width)
 
-    def _execute(self, stream_handle: int) -> bool:
-        """Twice the size, each pixel repeated, and 1 added."""
-        assert stream_handle == 7
-        source = self._array("image", self.input_shape)
-        self._array("picture", self._output_shape("picture"))[:] = source.repeat(2, 2).repeat(2, 3) + 1
+    def execute(self, stream_handle: int) -> bool:
+        """Queued on the stream: what is read before the stream was waited for is old."""
+        cuda = self.world.cuda
+        assert cuda is not None
+        if cuda.is_capturing(stream_handle) and not self.world.captures:
+            return False
+        cuda.queue(stream_handle, "execute_async_v3", self._run)
         return True
+
+    def _run(self) -> None:
+        source = self._array("image", self.input_shape)
+        self._array("picture", self.output_shape("picture"))[:] = source.repeat(2, 2).repeat(2, 3) + 1
 
     def _array(self, name: str, shape: tuple[int, ...]) -> Any:
         items = int(np.prod(shape))
