@@ -76,7 +76,7 @@ class Grain:
         """
         if self.is_none:
             return light
-        own = [grainy(number, channel, x, y, *light.shape[1:], self.size_px) for channel in range(3)]
+        own = [grainy(number, channel, x, y, light.shape[1], light.shape[2], self.size_px) for channel in range(3)]
         for channel, shares in reversed(list(enumerate(_mixing(self.correlations)))):
             grain = own[channel]
             grain *= shares[channel]
@@ -100,7 +100,7 @@ class Grain:
         return result
 
 
-NO_GRAIN = Grain(*(np.zeros((3, 0), np.float32) for _ in range(2)), 0.0, np.eye(3, dtype=np.float32))
+NO_GRAIN = Grain(np.zeros((3, 0), np.float32), np.zeros((3, 0), np.float32), 0.0, np.eye(3, dtype=np.float32))
 
 
 def measure_grain(read: Read, height: int, width: int) -> Grain:
@@ -182,7 +182,7 @@ def _correlations(blocks: Blocks, chosen: Wide) -> Array:
     median = np.median(blocks.covariance[chosen] / own[:, :, None] / own[:, None, :], axis=0)
     np.fill_diagonal(median, 1)
     # Rounded, so that a grey plate's channels get the very same grain.
-    return np.clip(median, 0, 1).round(3).astype(np.float32)
+    return np.asarray(np.clip(median, 0, 1).round(3), np.float32)
 
 
 def _mixing(correlations: Array) -> Array:
@@ -195,7 +195,7 @@ def _mixing(correlations: Array) -> Array:
             weights[row, column] = (correlations[row, column] - known) / pivot if pivot > 1e-3 else 0
         weights[row, row] = np.sqrt(max(0.0, 1 - (weights[row, :row] ** 2).sum()))
         weights[row] /= np.sqrt((weights[row] ** 2).sum())
-    return weights.astype(np.float32)
+    return np.asarray(weights, np.float32)
 
 
 def _rising(levels: Wide, deviations: Wide) -> tuple[Array, Array]:

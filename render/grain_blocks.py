@@ -37,7 +37,7 @@ class Blocks:
     @property
     def variance(self) -> Wide:
         """[N, 3]."""
-        return np.einsum("nii->ni", self.covariance)
+        return np.asarray(np.einsum("nii->ni", self.covariance))
 
 
 def measured_blocks(read: Read, height: int, width: int) -> Blocks | None:

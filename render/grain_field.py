@@ -71,7 +71,7 @@ def grainy(number: int, channel: int, x: int, y: int, height: int, width: int, s
 
 
 def _summed(views: list[Array], weights: Array) -> Array:
-    total = views[0] * weights[0]
+    total: Array = views[0] * weights[0]
     term = np.empty_like(total)
     for view, weight in zip(views[1:], weights[1:], strict=True):
         np.multiply(view, weight, out=term)

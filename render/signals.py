@@ -1,7 +1,7 @@
 """What an image network's 0 … 1 stands for: light by a curve, and back, in blocks that fit a core's cache."""
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +18,12 @@ _LARGEST = np.finfo(np.float32).max
 
 
 class Signal(Protocol):
-    """A curve, scaled so that 0 … 1 of it is what the network was trained on.
+    """A curve, scaled so that 0 … 1 of it is what the network was trained on."""
 
-    Attributes:
-        keeps_rounding: what the border to the network's range rounds off is brought around it, too.
-    """
-
-    keeps_rounding: bool
+    @property
+    def keeps_rounding(self) -> bool:
+        """Whether what the border to the network's range rounds off is brought around it, too."""
+        ...
 
     def encode(self, light: Array, spare: Spare) -> Array:
         """Light to signal.
@@ -52,7 +51,7 @@ class ExtendedSrgb:
 
     top: float
     toe: float = 0.0
-    keeps_rounding: bool = field(default=False, init=False)
+    keeps_rounding: ClassVar[bool] = False
 
     def encode(self, light: Array, spare: Spare) -> Array:
         magnitude = np.abs(light, out=spare[0])
@@ -77,7 +76,7 @@ class Linear:
     """Light over the peak."""
 
     peak: float
-    keeps_rounding: bool = field(default=True, init=False)
+    keeps_rounding: ClassVar[bool] = True
 
     def encode(self, light: Array, spare: Spare) -> Array:
         light *= np.float32(1 / self.peak)
@@ -93,7 +92,7 @@ class Linear:
 class Acescct:
     """ACEScct on AP1's primaries; grey has none."""
 
-    keeps_rounding: bool = field(default=False, init=False)
+    keeps_rounding: ClassVar[bool] = False
 
     def encode(self, light: Array, spare: Spare) -> Array:
         if len(light) == 3:
