@@ -288,7 +288,10 @@ def _open(path: Path) -> Any:
     wanted.attribute("oiio:UnassociatedAlpha", 1)  # never let it multiply encoded values by alpha
     source = oiio.ImageInput.open(str(path), wanted)
     if source is None:
-        raise ImageError(f"{path}: cannot be read as an image ({one_line(oiio.geterror())}); give an EXR or PNG")
+        reason = one_line(oiio.geterror())
+        if "ubsampled" in reason:
+            raise ImageError(f"{path}: holds luminance and chroma, which is subsampled; convert it to RGB")
+        raise ImageError(f"{path}: cannot be read as an image ({reason}); give an EXR or PNG")
     return source
 
 

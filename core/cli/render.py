@@ -9,8 +9,9 @@ from vfxgan.cli.preview import plan, preview_request, previewed
 from vfxgan.cli.shared import ProgressChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from vfxgan.recipe import Plain
     from vfxgan.render.frames import FrameMaker
     from vfxgan.render.plan import Finding, Frame
     from vfxgan.render.preview import Preview
@@ -232,7 +233,7 @@ def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Findi
     print(f"frames     {len(job.frames)}: {first.path} ({first.source}) … {last.path} ({last.source})")
     for note in job.notes:
         print(f"note       {note}")
-    for key, value in maker.recipe(first).options.items():
+    for key, value in _options(job, maker).items():
         print(f"{key:10s} {value}")
     made_by = maker.runtime.fingerprint
     print(f"runtime    {fingerprint_id(made_by)}: {', '.join(f'{key} {value}' for key, value in made_by.items())}")
@@ -246,3 +247,15 @@ def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Findi
     states = Counter(finding.state.value for _, finding in found)
     print(f"on disk    {', '.join(f'{count} {state}' for state, count in sorted(states.items()))} (by their headers)")
     print(f"to do      {len(found) - kept}")
+
+
+def _options(job: "Job", maker: "FrameMaker") -> "Mapping[str, Plain]":
+    """Of the first frame whose plate can be read; those whose cannot will fail by name."""
+    from vfxgan.errors import ImageError
+
+    for frame in job.frames:
+        try:
+            return maker.recipe(frame).options
+        except ImageError as error:
+            reason = str(error)
+    return {"options": f"unknown: {reason}"}

@@ -260,10 +260,19 @@ def test_pictures_that_are_no_plates_are_refused_by_name(cli: Any, model: Path, 
 
 
 def test_luminance_and_chroma_are_refused_by_name(cli: Any, model: Path, tmp_path: Path) -> None:
-    write(tmp_path / "a.exr", noise(3), ("Y", "RY", "BY"))
+    write(tmp_path / "a.exr", noise(3, 6, 8), ("Y", "RY", "BY"))
     result = cli("render", model, "--in", tmp_path / "a.exr", "--out", "o.exr")
     assert result.code == 3
     assert "holds luminance and chroma (Y, RY, BY); convert it to RGB" in result.err
+    data = (tmp_path / "a.exr").read_bytes()  # as such files mostly are: a quarter of the chroma
+    for name in (b"\0BY\0", b"\0RY\0"):
+        place = data.index(name) + len(name) + 8
+        assert data[place : place + 8] == struct.pack("<2i", 1, 1)
+        data = data[:place] + struct.pack("<2i", 2, 2) + data[place + 8 :]
+    (tmp_path / "b.exr").write_bytes(data)
+    result = cli("render", model, "--in", tmp_path / "b.exr", "--out", "o.exr")
+    assert result.code == 3
+    assert "holds luminance and chroma, which is subsampled; convert it to RGB" in result.err
 
 
 def test_integer_and_deep_plates_are_refused_by_name(cli: Any, model: Path, tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ def test_missing_frames_of_a_range_fail_unless_they_may_be_skipped(cli: Any, mod
     assert "2 of 4 plates (1004,1008) are absent, and fail; --skip-missing leaves them out" in result.err
     assert "2 of 4 frames failed: 1004, 1008; the others are done" in result.line
     assert numbers() == [1002, 1006]
+    planned = render(cli, model, shot, "--frames", "1004-1006", "--dry-run")
+    assert planned.code == 0, planned
+    assert "1 of 3 plates (1004) are absent, and fail" in planned.out
+    assert "bit_depth  plate" in planned.out
+    assert "to do      2" in planned.out
     result = render(cli, model, shot, "--frames", "1001-1005", "--skip-missing")
     assert result.code == 0, result
     assert "1 of 5 plates (1004) are skipped" in result.err
