@@ -271,7 +271,7 @@ def draw(
         for key in dict.fromkeys((item.shot, item.model) for item in figures):
             chosen = [item for item in figures if (item.shot, item.model) == key]
             first = getattr(chosen[0], field)
-            if first:
+            if first > 0.01:
                 values = [getattr(item, field) / first for item in chosen]
                 axis.plot([item.reach for item in chosen], values, marker="o", label=", ".join(key))
             else:  # nothing flickered
