@@ -56,6 +56,7 @@ def assemble(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: Out
         left = [index for index in left_in(part, made) if part.channels[index] not in written]
         if output.keep_channels and image.format == "openexr" and not part.deep and left:
             _check_carried(part, left, scale, image)
+            _check_exact(part, left, output, image)
             blocks += carried_blocks(image, part, left, scale)
         if blocks:
             data, display = (mine[0].data, mine[0].display) if mine else (part.data, part.display)
@@ -91,6 +92,26 @@ def _check_carried(part: Part, left: Sequence[int], scale: int, image: OpenImage
     if width * height * scale**2 * 4 * len(left) > MAX_IMAGE_MIB * 2**20:
         what = f"its {len(left)} other channels would be above {MAX_IMAGE_MIB} MiB"
         raise ImageError(f"{image.path}: {what}; leave out --keep-channels")
+
+
+def _check_exact(part: Part, left: Sequence[int], output: OutputOptions, image: OpenImage) -> None:
+    """A lossy compression is for pictures; ids, Cryptomatte and depth that are a little off are wrong."""
+    kind = output.compression.partition(":")[0]
+    exact = [index for index, rule in rules(part, left).items() if rule == "nearest"]
+    harmed = [part.channels[index] for index in exact if _is_harmed(kind, part.channels[index], part.formats[index])]
+    if harmed:
+        named = ", ".join(harmed[:NAMED]) + (", …" if len(harmed) > NAMED else "")
+        raise ImageError(f"{image.path}: {kind} would change data channels ({named}); use --compression zips")
+
+
+def _is_harmed(compression: str, name: str, channel_type: str) -> bool:
+    """Source: OpenEXR, ImfDwaCompressor's channel rules; pxr24 rounds floats, b44 packs halves."""
+    if compression in ("dwaa", "dwab"):
+        return name.rpartition(".")[2].upper() in _DCT_NAMES and channel_type != "uint"
+    return (compression, channel_type) in (("pxr24", "float"), ("b44", "half"), ("b44a", "half"))
+
+
+_DCT_NAMES = ("R", "G", "B", "Y", "RY", "BY")
 
 
 def _png(made: Made, image: OpenImage, scale: int) -> Picture:

@@ -81,6 +81,32 @@ def test_a_compression_that_would_change_ids_is_refused_by_name(cli: Any, model:
     assert not Path("o.exr").exists()
 
 
+@pytest.mark.parametrize(
+    ("compression", "name", "dtype"),
+    [("dwaa", "CryptoObject00.r", np.float32), ("pxr24", "Z", np.float32), ("b44", "Z", np.float16)],
+)
+def test_a_lossy_compression_of_data_is_refused(
+    cli: Any, model: Path, tmp_path: Path, compression: str, name: str, dtype: type
+) -> None:
+    facts = {"cryptomatte/1a2b3c4/name": "CryptoObject"}
+    source = with_channels(tmp_path / "a.exr", {(name,): np.ones((6, 8, 1), dtype)}, **facts)
+    result = cli("render", model, "--in", source, "--out", "o.exr", "--keep-channels", "--compression", compression)
+    assert result.code == 3
+    assert f"{compression} would change data channels ({name}); use --compression zips" in result.err
+
+
+@pytest.mark.parametrize("compression", ["dwaa", "dwab:60", "htj2k256", "pxr24"])
+def test_what_a_lossy_compression_leaves_alone_is_exact(
+    cli: Any, model: Path, tmp_path: Path, compression: str
+) -> None:
+    depth = np.random.RandomState(4).uniform(0, 9, (300, 20, 1)).astype(np.float16)
+    names = tuple(f"diffuse.{letter}" for letter in RGB)
+    source = with_channels(tmp_path / "a.exr", {("Z",): depth, names: noise(300, 20, 3)})
+    made = kept(cli, model, source, "o.exr", "--compression", compression)
+    np.testing.assert_array_equal(made["Z"], repeated(depth[..., 0]))
+    assert cli("verify", "o.exr", "--rerender", 1, "--model", model, "--in", source).code == 0
+
+
 def test_cryptomatte_is_found_by_its_manifest_and_left_exact(cli: Any, model: Path, tmp_path: Path) -> None:
     hashes = np.random.RandomState(5).uniform(-1e30, 1e30, (6, 8, 4)).astype(np.float32)
     names = tuple(f"CryptoObject00.{letter}" for letter in "rgba")
