@@ -129,7 +129,10 @@ def read_upscaler(name: str) -> ModelFile:
     model = read_model(find_model(name))
     source = model.spec.input
     if not isinstance(source, ImageInput) or source.channels not in (1, 3, 4):
-        raise UsageError(f"--upscale {name}: {model.spec.name!r} does not make pictures of pictures; give an upscaler")
+        raise UsageError(
+            f"--upscale {name}: {model.spec.name!r} does not make pictures of pictures; give an upscaler, and MODEL "
+            "before --upscale"
+        )
     return model
 
 

@@ -1,10 +1,11 @@
-"""A plate and the plates around it, from raw outputs to one stabilised frame; raw outputs are kept for the next one."""
+"""A plate and the plates around it, to one stabilised frame; raw outputs and flows are kept for the next frames."""
 
 import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,13 @@ from vfxgan.render.options import BitDepth
 from vfxgan.render.plate_file import Spaces
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.plate_light import PlateLight
-from vfxgan.render.temporal import Average, Guide, find_motion, guide_of
+from vfxgan.render.temporal import Average, Flows, Guide, find_flows, find_motion, guide_of
 
-KEPT_BYTES = 1 << 30
+KEPT_BYTES = 1 << 30  # of raw outputs
+KEPT_FLOW_BYTES = 1 << 28
 
+T = TypeVar("T", bound="HasSize")
+Key = tuple[str, ...]
 Load = Callable[[str], tuple[PlateImage, Spaces]]
 
 
@@ -48,52 +52,61 @@ class Shot:
         return self.raw.nbytes + self.guide.encoded.nbytes
 
 
+class HasSize(Protocol):
+    """What `Kept` keeps."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
 @dataclass
-class _Entry:
+class _Entry(Generic[T]):
     lock: threading.Lock = field(default_factory=threading.Lock)
-    shot: Shot | None = None
+    thing: T | None = None
 
 
-class Shots:
-    """The latest shots, each made once while it is kept. Safe to use from several threads.
+class Kept(Generic[T]):
+    """The latest things, each made once while it is kept. Safe to use from several threads.
 
-    What is kept changes no bit: a shot follows from its key and the model alone.
+    What is kept changes no bit: a thing follows from its key and the model alone.
     """
 
-    def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._lock = threading.Lock()
-        self._entries: OrderedDict[tuple[str, str], _Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, _Entry[T]] = OrderedDict()
 
-    def get(self, key: tuple[str, str], make: Callable[[], Shot]) -> Shot:
-        """The shot of a plate's digest and a picture's label, made now if it is not kept."""
+    def get(self, key: Key, make: Callable[[], T | None]) -> T | None:
+        """What belongs to a key, made now if it is not kept; nothing (None) is made anew each time."""
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
             self._entries.move_to_end(key)
         with entry.lock:  # a second thread that wants the same one waits for it
-            shot = entry.shot or make()
-            entry.shot = shot
+            if entry.thing is None:
+                entry.thing = make()
+            thing = entry.thing
         with self._lock:
             self._forget()
-        return shot
+        return thing
 
     def _forget(self) -> None:
         """The oldest, until the rest is within the limit; those that are being made take no room yet."""
-        kept = sum(entry.shot.nbytes for entry in self._entries.values() if entry.shot is not None)
+        kept = sum(entry.thing.nbytes for entry in self._entries.values() if entry.thing is not None)
         for key, entry in list(self._entries.items()):
             if kept <= self._limit:
                 return
-            if entry.shot is not None:
-                kept -= entry.shot.nbytes
+            if entry.thing is not None:
+                kept -= entry.thing.nbytes
                 del self._entries[key]
 
 
 class Stabiliser:
     """Draws pictures that are stabilised with their neighbours: in place of `ImageMaker.draw`."""
 
-    def __init__(self, images: ImageMaker, reach: int, shots: Shots | None = None) -> None:
+    def __init__(self, images: ImageMaker, reach: int) -> None:
         self._images, self._reach = images, reach
-        self._shots = Shots() if shots is None else shots
+        self._shots: Kept[Shot] = Kept(KEPT_BYTES)
+        self._flows: Kept[Flows] = Kept(KEPT_FLOW_BYTES)
 
     @property
     def offsets(self) -> tuple[int, ...]:
@@ -122,7 +135,8 @@ class Stabiliser:
         average = Average(own.raw, self._images.model.spec.scale)
         for neighbour in sorted(neighbours, key=lambda neighbour: neighbour.offset):
             other = self._shot(neighbour.digest, image.label, neighbour.load)
-            motion = find_motion(own.guide, other.guide)
+            flows = self._flows_between((digest, own), (neighbour.digest, other), image.label)
+            motion = find_motion(own.guide, other.guide, flows)
             if motion is not None:
                 # Less the further away, so that no frame comes or goes at once as the neighbourhood moves on.
                 average.add(other.raw, motion, 1 - abs(neighbour.offset) / (self._reach + 1))
@@ -135,7 +149,15 @@ class Stabiliser:
             raw.flags.writeable = False
             return Shot(raw, guide_of(PlateLight(image, spaces)))
 
-        return self._shots.get((digest, label), make)
+        shot = self._shots.get((digest, label), make)
+        assert shot is not None
+        return shot
+
+    def _flows_between(self, own: tuple[str, Shot], other: tuple[str, Shot], label: str) -> Flows | None:
+        """Both plates of a pair need the same two flows."""
+        first, second = sorted((own, other), key=lambda plate: plate[0])
+        flows = self._flows.get((first[0], second[0], label), lambda: find_flows(first[1].guide, second[1].guide))
+        return flows if flows is None or first is own else flows.swapped
 
 
 def neighbours_digest(neighbours: Sequence[tuple[int, str]]) -> str:

@@ -69,8 +69,25 @@ def guide_of(light: PlateLight) -> Guide:
     return Guide(np.concatenate(strips, axis=1), light.image.data, light.image.display)
 
 
-def find_motion(here: Guide, there: Guide) -> Motion | None:
-    """The movement from one plate to another, in display coordinates; None where nothing of it can be trusted.
+@dataclass(frozen=True)
+class Flows:
+    """There and back between two plates, on the window around both: [2, H, W] each."""
+
+    onward: Array
+    back: Array
+
+    @property
+    def swapped(self) -> "Flows":
+        """From the other plate's side; to the bit what `find_flows` gives for it."""
+        return Flows(self.back, self.onward)
+
+    @property
+    def nbytes(self) -> int:
+        return self.onward.nbytes + self.back.nbytes
+
+
+def find_flows(here: Guide, there: Guide) -> Flows | None:
+    """The flow from one plate to another and back; None between plates that have nothing in common.
 
     Raises:
         ImageError: the plates are too large for a flow.
@@ -78,14 +95,25 @@ def find_motion(here: Guide, there: Guide) -> Motion | None:
     canvas = _canvas(here, there)
     if canvas is None:
         return None
+    ours, theirs = _greys(_placed(here, canvas), _placed(there, canvas))
+    return Flows(find_flow(ours, theirs), find_flow(theirs, ours))
+
+
+def find_motion(here: Guide, there: Guide, flows: Flows | None) -> Motion | None:
+    """The movement from one plate to another, in display coordinates; None where nothing of it can be trusted.
+
+    Args:
+        flows: `find_flows` of the two.
+    """
+    canvas = _canvas(here, there)
+    if canvas is None or flows is None:
+        return None
     first, second, inside = _placed(here, canvas), _placed(there, canvas), _inside(there.data, canvas)
-    ours, theirs = _greys(first, second)
     rows, columns = _slices(here.data, canvas)
-    flow = find_flow(ours, theirs)[:, rows, columns]
-    back = find_flow(theirs, ours)
+    flow = flows.onward[:, rows, columns]
     y, x = np.mgrid[rows, columns].astype(np.float32)
     x, y = x + flow[0], y + flow[1]
-    returned = flow + np.stack([sample(plane, x, y) for plane in back])
+    returned = flow + np.stack([sample(plane, x, y) for plane in flows.back])
     weight = _likeness(first[:, rows, columns], second, x, y) * _consistency(flow, returned)
     valid = _within(inside, x, y)
     weight = soften(weight, PATCH_PX) * valid

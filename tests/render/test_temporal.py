@@ -3,7 +3,6 @@
 import hashlib
 import shutil
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from vfxgan.colour import encode
 from vfxgan.images import Picture, read_picture, write_picture
 from vfxgan.recipe import read_stamp
 from vfxgan.render import neighbourhood
-from vfxgan.render.neighbourhood import Neighbour, Shot, Shots, neighbours_digest
-from vfxgan.render.temporal import Average, Guide, find_motion
+from vfxgan.render.neighbourhood import Kept, Neighbour, Shot, neighbours_digest
+from vfxgan.render.temporal import Average, Guide, find_flows, find_motion
 
 SHIFT = (3.0, -2.0)  # px a frame
 
@@ -47,6 +46,10 @@ def guide(pixels: np.ndarray, data: Any = None, display: Any = None) -> Guide:
     height, width, _ = pixels.shape
     window = (0, 0, width, height)
     return Guide(encode(np.moveaxis(pixels.astype(np.float32), -1, 0)), data or window, display or window)
+
+
+def motion_of(here: Guide, there: Guide) -> Any:
+    return find_motion(here, there, find_flows(here, there))
 
 
 def done(result: Any) -> None:
@@ -138,7 +141,7 @@ def test_moving_data_windows_are_followed_in_the_display(cli: Any, shaky: Path) 
     display = (0, 0, 200, 160)
     cut_here = guide(here[20:120, 30:140], (30, 20, 110, 100), display)
     cut_there = guide(there[35:140, 22:150], (22, 35, 128, 105), display)
-    motion = find_motion(cut_here, cut_there)
+    motion = motion_of(cut_here, cut_there)
     assert motion is not None
     trusted = motion.weight > 0.5
     assert trusted.mean() > 0.6
@@ -153,7 +156,7 @@ def test_moving_data_windows_are_followed_in_the_display(cli: Any, shaky: Path) 
 
 def test_motion_is_enlarged_with_the_picture() -> None:
     here, there = texture(64, 80, 0, 0), texture(64, 80, 4, -2)
-    motion = find_motion(guide(here), guide(there))
+    motion = motion_of(guide(here), guide(there))
     assert motion is not None
     large_here, large_there = texture_twice(0, 0), texture_twice(4, -2)
     average = Average(large_here, 2)
@@ -177,9 +180,9 @@ def texture_twice(x: float, y: float) -> np.ndarray:
 
 def test_other_sizes_and_windows_far_apart_have_no_motion() -> None:
     pixels = texture(40, 40, 0, 0)
-    assert find_motion(guide(pixels), guide(pixels, display=(0, 0, 80, 40))) is None
+    assert motion_of(guide(pixels), guide(pixels, display=(0, 0, 80, 40))) is None
     far = (4000, 0, 40, 40)
-    assert find_motion(guide(pixels, display=(0, 0, 9, 9)), guide(pixels, far, (0, 0, 9, 9))) is None
+    assert motion_of(guide(pixels, display=(0, 0, 9, 9)), guide(pixels, far, (0, 0, 9, 9))) is None
 
 
 def test_flow_has_the_same_bits_every_time_and_on_any_number_of_threads() -> None:
@@ -188,7 +191,7 @@ def test_flow_has_the_same_bits_every_time_and_on_any_number_of_threads() -> Non
     here, there = guide(texture(96, 128, 0, 0)), guide(texture(96, 128, 2.5, 1.25))
 
     def digest() -> str:
-        motion = find_motion(here, there)
+        motion = motion_of(here, there)
         assert motion is not None
         return hashlib.sha256(b"".join(plane.tobytes() for plane in (motion.x, motion.y, motion.weight))).hexdigest()
 
@@ -198,6 +201,15 @@ def test_flow_has_the_same_bits_every_time_and_on_any_number_of_threads() -> Non
     assert cv2.getNumThreads() == 1
 
 
+def test_flows_are_the_same_from_either_side() -> None:
+    here, there = guide(texture(70, 90, 0, 0)), guide(texture(70, 90, 4, -2))
+    one, other = find_flows(here, there), find_flows(there, here)
+    assert one is not None
+    assert other is not None
+    np.testing.assert_array_equal(one.swapped.onward, other.onward)
+    np.testing.assert_array_equal(one.swapped.back, other.back)
+
+
 def test_what_is_kept_changes_nothing_and_is_made_once() -> None:
     made: list[str] = []
 
@@ -205,12 +217,12 @@ def test_what_is_kept_changes_nothing_and_is_made_once() -> None:
         made.append(name)
         return Shot(np.zeros((1, 10, 10), np.float32), guide(np.zeros((10, 10, 3))))
 
-    kept = Shots(limit_bytes=3 * shot_of("").nbytes)
+    kept: Kept[Shot] = Kept(3 * shot_of("").nbytes)
     made.clear()
     for name in "abcabcdbcda":
         kept.get((name, ""), lambda name=name: shot_of(name))  # type: ignore[misc]
     assert made == list("abcda")
-    nothing = Shots(limit_bytes=0)
+    nothing: Kept[Shot] = Kept(0)
     for _ in range(2):
         nothing.get(("z", ""), lambda: shot_of("z"))
     assert made == list("abcdazz")
@@ -221,7 +233,8 @@ def test_frames_do_not_depend_on_what_is_kept(
 ) -> None:
     source = shot("p", range(1, 5))
     done(cli("render", shaky, "--in", source, "--temporal", "2", "--out", "kept/####.exr", "--threads", 2))
-    monkeypatch.setattr(neighbourhood, "Shots", partial(Shots, limit_bytes=0))
+    monkeypatch.setattr(neighbourhood, "KEPT_BYTES", 0)
+    monkeypatch.setattr(neighbourhood, "KEPT_FLOW_BYTES", 0)
     done(cli("render", shaky, "--in", source, "--temporal", "2", "--out", "anew/####.exr", "--threads", 1))
     assert frames_of(Path("kept")) == frames_of(Path("anew"))
 
@@ -233,7 +246,7 @@ def test_the_beachball_is_followed_though_its_windows_move(plates: Path) -> None
         pixels = picture.pixels[::2, ::2, :4]  # half the size, to be quick
         (x, y), (height, width) = picture.origin, pixels.shape[:2]
         guides.append(guide(pixels, (x // 2, y // 2, width, height), (0, 0, 1024, 778)))
-    motion = find_motion(*guides)
+    motion = motion_of(*guides)
     assert motion is not None
     ball = guides[0].encoded[3] > 0.9
     assert float(motion.weight[ball].mean()) > 0.5
