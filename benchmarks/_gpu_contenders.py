@@ -5,8 +5,10 @@
 
 import contextlib
 import copy
+import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +54,14 @@ class Ready:
     Attributes:
         enqueue: starts one run on the GPU and returns; `wait` waits for all of them.
         facts: more columns, such as build seconds.
+        threads: that call `infer` at a time; `ms` is the time of all over all their frames.
     """
 
     infer: Infer
     enqueue: Callable[[], Any] | None = None
     wait: Callable[[], Any] | None = None
     facts: dict[str, Any] | None = None
+    threads: int = 1
 
 
 Contender = Callable[[Case, Setting], contextlib.AbstractContextManager[Ready]]
@@ -126,18 +130,34 @@ def onnxruntime(precision: str) -> Contender:
     return open_runtime
 
 
-@contextlib.contextmanager
-def tensorrt(case: Case, setting: Setting) -> Iterator[Ready]:
-    """An engine built by our own export of the FP16 file."""
-    from vfxgan.export.trt.build import BuildOptions, build_engine
-    from vfxgan.gpu.engine import EngineRunner
+def tensorrt(*, slots: int = 1, graphs: bool = True, threads: int = 1) -> Contender:
+    """An engine built by our own export of the FP16 file, once for all rows, run by our own runner."""
 
-    path, seconds = write_models(case, setting.folder)["fp16"]
-    cache = setting.folder / "timings.cache"
-    built = build_engine(path, BuildOptions(tile=case.tile), "none", timing_cache=cache)
-    facts = {"export_s": round(seconds, 2), "build_s": round(built.seconds, 1), "engine_mib": len(built.engine) >> 20}
-    with EngineRunner(built.engine, host_code=built.host_code) as runner:
-        yield Ready(runner.infer, runner.enqueue, runner.wait, facts)
+    @contextlib.contextmanager
+    def open_engine(case: Case, setting: Setting) -> Iterator[Ready]:
+        from vfxgan.gpu.engine import EngineRunner
+
+        engine, facts = _engine_of(case, setting)
+        with EngineRunner(engine.read_bytes(), slots=slots, graphs=graphs) as runner:
+            yield Ready(runner.infer, runner.enqueue, runner.wait, {**facts, "about": runner.about}, threads)
+
+    return open_engine
+
+
+def _engine_of(case: Case, setting: Setting) -> tuple[Path, dict[str, Any]]:
+    """Built by the first who asks; the sizes and seconds of it are facts of each row."""
+    from vfxgan.export.trt.build import BuildOptions, build_engine
+
+    engine, known = setting.folder / "engine.plan", setting.folder / "engine.json"
+    if not known.exists():
+        path, seconds = write_models(case, setting.folder)["fp16"]
+        cache = setting.folder / "timings.cache"
+        built = build_engine(path, BuildOptions(tile=case.tile), "none", timing_cache=cache)
+        engine.write_bytes(built.engine)
+        facts = {"export_s": round(seconds, 2), "build_s": round(built.seconds, 1)}
+        known.write_text(json.dumps({**facts, "engine_mib": len(built.engine) >> 20}), encoding="utf-8")
+    found: dict[str, Any] = json.loads(known.read_text(encoding="utf-8"))
+    return engine, found
 
 
 def _need_gpu(setting: Setting) -> None:
@@ -192,7 +212,10 @@ CONTENDERS = (
     Entry("torch channels_last, CUDA graph", "FP16", _need_torch_on_gpu, torch_fp16_graph),
     Entry("onnxruntime", "FP32", _need_onnxruntime, onnxruntime("fp32")),
     Entry("onnxruntime", "FP16", _need_onnxruntime, onnxruntime("fp16")),
-    Entry("TensorRT", "FP16", _need_tensorrt, tensorrt),
+    Entry("TensorRT", "FP16", _need_tensorrt, tensorrt()),
+    Entry("TensorRT, no CUDA graph", "FP16", _need_tensorrt, tensorrt(graphs=False)),
+    Entry("TensorRT, 2 threads, 1 slot", "FP16", _need_tensorrt, tensorrt(threads=2)),
+    Entry("TensorRT, 2 threads, 2 slots", "FP16", _need_tensorrt, tensorrt(slots=2, threads=2)),
 )
 
 
@@ -201,8 +224,11 @@ def measure(case: Case, precision: str, contender: Contender, setting: Setting) 
     with contender(case, setting) as ready:
         row: dict[str, Any] = dict(ready.facts or {})
         row |= compare(ready.infer(case.x), case, precision)
-        row["ms"] = _median_ms(lambda: ready.infer(case.x), setting.seconds)
-        if ready.enqueue is not None and ready.wait is not None:
+        if ready.threads > 1:
+            row["ms"] = _ms_of_threads(lambda: ready.infer(case.x), ready.threads, setting.seconds)
+        else:
+            row["ms"] = _median_ms(lambda: ready.infer(case.x), setting.seconds)
+        if ready.enqueue is not None and ready.wait is not None and ready.threads == 1:
             row["device_ms"] = _device_ms(ready, setting.seconds)
     row["frames_per_s"] = round(1000 / row["ms"], 2)
     row["tflops"] = case.flops / row.get("device_ms", row["ms"]) / 1e9
@@ -231,6 +257,24 @@ def _median_ms(run: Callable[[], Any], seconds: float) -> float:
         run()
         times.append(time.perf_counter() - started)
     return float(np.median(times)) * 1000
+
+
+def _ms_of_threads(run: Callable[[], Any], threads: int, seconds: float) -> float:
+    """Of one frame, where several are on their way at a time."""
+    run()
+    ends = time.perf_counter() + seconds
+
+    def count() -> int:
+        done = 0
+        while not done or time.perf_counter() < ends:
+            run()
+            done += 1
+        return done
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        frames = sum(each.result() for each in [pool.submit(count) for _ in range(threads)])
+    return (time.perf_counter() - started) / frames * 1000
 
 
 def _device_ms(ready: Ready, seconds: float) -> float:

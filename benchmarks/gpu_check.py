@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 CASES = {"dcgan": "DCGAN-1024", "pix2pix": "pix2pix-256", "srresnet": "SRResNet ×4"}
-# As in _gpu_contenders, which needs torch; the last one takes long to open.
+# As in _gpu_contenders, which needs torch; ENGINES take long to open, the first of them.
+ENGINES = (("TensorRT", "FP16"), ("TensorRT, no CUDA graph", "FP16"), ("TensorRT, 2 threads, 1 slot", "FP16"),
+           ("TensorRT, 2 threads, 2 slots", "FP16"))  # fmt: skip
 CONTENDERS = (("torch eager", "FP32"), ("torch channels_last, CUDA graph", "FP16"), ("onnxruntime", "FP32"),
-              ("onnxruntime", "FP16"), ("TensorRT", "FP16"))  # fmt: skip
+              ("onnxruntime", "FP16"), *ENGINES)  # fmt: skip
 PEAKS = ("FP16", "FP32", "TF32")
 ROW_LIMIT_S = 110
 POLL_S = 0.1
@@ -73,8 +75,8 @@ def _cases(text: str) -> tuple[str, ...]:
 def plan(cases: tuple[str, ...]) -> list[Row]:
     """All rows, in order: the peaks, then what is quick to open, then engines, which take long to build."""
     peaks: list[Row] = [{"what": "peak", "kind": kind} for kind in PEAKS]
-    order = [(case, way) for case in cases for way in CONTENDERS[:-1]]
-    order += [(case, CONTENDERS[-1]) for case in cases]
+    order = [(case, way) for case in cases for way in CONTENDERS if way not in ENGINES]
+    order += [(case, way) for case in cases for way in ENGINES]
     return peaks + [
         {"what": "network", "case": case, "network": CASES[case], "runtime": runtime, "precision": precision}
         for case, (runtime, precision) in order

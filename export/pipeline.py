@@ -255,7 +255,7 @@ class _Work:
         """One that is kept is compared as well: limits and plates may be others now, and so may the GPU."""
         from vfxgan.gpu.engine import EngineRunner
 
-        with EngineRunner(engine, host_code=host_code) as runner:
+        with EngineRunner(engine, host_code=host_code, slots=1) as runner:
             size = (runner.input_shape[2], runner.input_shape[3]) if len(runner.input_shape) == 4 else None
             inputs = (self.inputs[0], gate_inputs(self.spec, self.request.gate.plates, size))
             evidence = self.plan.targets.folder / f"{self.plan.targets.stem}.engine.parity.png"

@@ -29,7 +29,7 @@ def test_without_a_gpu_every_row_says_why_it_was_skipped() -> None:
         pytest.skip("this machine has a GPU")
     code, table, report = check()
     assert code == 0
-    assert len(report["rows"]) == 3 + 3 * 5
+    assert len(report["rows"]) == 3 + 3 * 8
     assert {row["skipped"] for row in report["rows"]} == {problem}
     assert f"| DCGAN-1024 | TensorRT | FP16 | skipped: {problem} |" in table
 
@@ -73,18 +73,29 @@ def test_the_engine_contender_calls_our_export_as_it_is(monkeypatch: pytest.Monk
     monkeypatch.setattr(build, "build_engine", built)
     runner = create_autospec(engine.EngineRunner)
 
-    def open_engine(data: bytes, *, host_code: bool) -> Any:
+    def open_engine(data: bytes, *, slots: int, graphs: bool) -> Any:
         session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
         opened = runner.return_value
         opened.__enter__.return_value = opened
+        opened.about = f"{slots} slots, {'with' if graphs else 'without'} graphs"
         opened.infer.side_effect = lambda x: session.run(None, {"image": x})[0]
         return opened
 
     runner.side_effect = open_engine
     monkeypatch.setattr(engine, "EngineRunner", runner)
     setting = contenders.Setting("cuda", True, tmp_path)
-    row = contenders.measure(case, "FP16", contenders.tensorrt, setting)
-    assert row["within_gate"]
-    assert row["build_s"] == 1.0
-    assert row["device_ms"] > 0
+    rows = [
+        contenders.measure(case, "FP16", entry.contender, setting)
+        for entry in contenders.CONTENDERS
+        if entry.runtime.startswith("TensorRT")
+    ]
+    assert [row["about"] for row in rows] == [
+        "1 slots, with graphs", "1 slots, without graphs", "1 slots, with graphs", "2 slots, with graphs"
+    ]  # fmt: skip
+    for row in rows:
+        assert row["within_gate"]
+        assert row["build_s"] == 1.0
+        assert row["ms"] > 0
+    assert [row.get("device_ms", 0) > 0 for row in rows] == [True, True, False, False]
+    assert built.call_count == 1  # by the first of them
     assert built.call_args.args[1].tile == (24, 40)

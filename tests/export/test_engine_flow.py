@@ -46,7 +46,7 @@ def played(monkeypatch):
         return Built(model.read(), key, machine.where(), onnx_path, model.spec, 1.0, None)
 
     class Runner:
-        def __init__(self, engine, host_code):
+        def __init__(self, engine, host_code, slots):
             self.session, self.input_shape = CpuSession(engine), state.shape
 
         def infer(self, x):
