@@ -32,7 +32,7 @@ def contact_sheet(paths: Sequence[Path], layout: Layout, background: Background)
     def cell(place: int) -> Cell:
         path = paths[place]
         try:
-            frame = read_light(path)
+            frame = read_light(path, at_least=layout.cell_width_px)
             return Cell(_tile(frame, layout.cell_width_px, background), _number(frame, path))
         except ImageError as error:
             problems.append(str(error))
@@ -68,7 +68,7 @@ def _number(frame: FrameLight | None, path: Path) -> int | None:
 
 def _tile(frame: FrameLight, cell_px: int, background: Background) -> NDArray[np.uint8]:
     """[cell, cell, 3] sRGB: the frame scaled to fit, over the background; highlights are cut at 1, not toned down."""
-    height, width, _ = frame.light.shape
+    height, width = frame.height, frame.width
     scale = cell_px / max(height, width)
     behind = board(background, cell_px, cell_px)
     put_on(behind, resized(frame.light, (max(1, round(height * scale)), max(1, round(width * scale)))))

@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from vfxgan.colour import encode
 from vfxgan.errors import ImageError
-from vfxgan.images import OpenImage, Window
+from vfxgan.images import MAX_SIDE_PX, OpenImage, Window
 from vfxgan.render.options import AS_PLATE, OutputOptions
 from vfxgan.render.plate_file import find_spaces
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.plate_layers import choose_pictures
 from vfxgan.render.plate_light import PlateLight, Region
-from vfxgan.render.plate_reading import check_picture, check_plate, read_image
+from vfxgan.render.plate_reading import check_picture, open_plate, read_image
 
 Array = NDArray[np.float32]
 
 LARGEST = np.float32(65504)
+STRIP_ROWS = 256
 PIXEL_ASPECTS = (0.1, 10.0)
 MAIN_PICTURE = OutputOptions(
     format="exr", bit_depth=AS_PLATE, compression="", colorspace=AS_PLATE, ocio=None, z_interval=None
@@ -33,30 +34,33 @@ class FrameLight:
     """A frame as it is seen.
 
     Attributes:
-        light: [H, W, 4] float32, linear Rec.709, premultiplied, finite: the display window, overscan cut off, and 0
-            where it has no pixels.
+        light: [h, w, 4] float32, linear Rec.709, premultiplied, finite: the display window, overscan cut off, and 0
+            where it has no pixels; reduced by a whole number where it was asked for smaller.
         display_referred: it was sRGB: how bright it is to look is settled.
+        height, width: of the display window, in px.
         pixel_aspect: width of a pixel over its height.
         attributes: of its header.
     """
 
     light: Array
     display_referred: bool
+    height: int
+    width: int
     pixel_aspect: float
     attributes: Mapping[str, Any]
 
 
-def read_light(path: Path, output: OutputOptions = MAIN_PICTURE) -> FrameLight:
+def read_light(path: Path, output: OutputOptions = MAIN_PICTURE, at_least: int | None = None) -> FrameLight:
     """Decode a frame.
 
     Args:
         output: of the render that made it: which layer and view are shown (of several views the first), and by which
             OCIO config their space is known.
+        at_least: long side that is enough; what is several times larger comes reduced, and needs less memory.
     Raises:
         ImageError: missing, damaged, deep, without colour, or in a space that is not known.
     """
-    with OpenImage(path) as image:
-        check_plate(image)
+    with open_plate(path) as image:
         wanted = replace(MAIN_PICTURE, layer=output.layer, view=output.view, ocio=output.ocio)
         if any(part.name == output.part for part in image.parts):
             wanted = replace(wanted, part=output.part)
@@ -64,17 +68,48 @@ def read_light(path: Path, output: OutputOptions = MAIN_PICTURE) -> FrameLight:
         check_picture(chosen, image, 1)
         spaces = find_spaces(chosen.part, image.format, path, wanted)
         read = read_image(image, chosen, "clamp", "")
-    planes = PlateLight(read.image, spaces).light(Region(0, 0, *read.image.pixels.shape[:2]))
-    light = in_display_window(np.clip(_rgba(planes), -LARGEST, LARGEST), read.image)
+    picture = read.image
+    _, _, width, height = picture.display
     aspect = chosen.part.attributes.get("PixelAspectRatio", 1.0)
     good = isinstance(aspect, float) and PIXEL_ASPECTS[0] <= aspect <= PIXEL_ASPECTS[1]
-    is_integer = read.image.pixels.dtype.kind == "u"
-    return FrameLight(light, is_integer, aspect if good else 1.0, chosen.part.attributes)
+    return FrameLight(
+        _reduced(PlateLight(picture, spaces), picture, max(1, max(height, width) // (at_least or MAX_SIDE_PX))),
+        picture.pixels.dtype.kind == "u",
+        height,
+        width,
+        aspect if good else 1.0,
+        chosen.part.attributes,
+    )
 
 
-def in_display_window(light: Array, image: PlateImage) -> Array:
-    """Put the data window's pixels [h, w, C] where they belong in the display window; [H, W, C], 0 elsewhere."""
-    return light if image.data == image.display else in_window(light, image.data, image.display)
+def _reduced(source: PlateLight, image: PlateImage, factor: int) -> Array:
+    """The display window, each pixel the mean of a square; some rows at a time, so that only the result is float32."""
+    x, y, width, height = image.display
+    light = np.empty((-(-height // factor), -(-width // factor), 4), np.float32)
+    step = factor * max(1, STRIP_ROWS // factor)
+    for top in range(0, height, step):
+        rows = min(step, height - top)
+        window = (x, y + top, width, rows)
+        first = max(0, window[1] - image.data[1])
+        count = min(image.data[3], window[1] + rows - image.data[1]) - first
+        strip = np.zeros((rows, width, 4), np.float32)
+        if count > 0:
+            planes = source.light(Region(first, 0, count, image.data[2]))
+            place = (image.data[0], image.data[1] + first, image.data[2], count)
+            strip = in_window(np.clip(_rgba(planes), -LARGEST, LARGEST), place, window)
+        light[top // factor : top // factor + -(-rows // factor)] = _means(strip, factor)
+    return light
+
+
+def _means(strip: Array, factor: int) -> Array:
+    """[h, w, 4] in squares; those at the right and lower edge repeat the last pixel."""
+    if factor == 1:
+        return strip
+    height, width, _ = strip.shape
+    padded = np.pad(strip, ((0, -height % factor), (0, -width % factor), (0, 0)), mode="edge")
+    down, across = padded.shape[0] // factor, padded.shape[1] // factor
+    means: Array = padded.reshape(down, factor, across, factor, 4).mean(axis=(1, 3), dtype=np.float32)
+    return means
 
 
 def in_window(pixels: Array, data: Window, window: Window) -> Array:

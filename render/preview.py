@@ -94,11 +94,10 @@ class Preview:
         for frame in self.frames:
             if frame.number not in failed:
                 try:
-                    shown = read_light(frame.path, self.output)
+                    shown = read_light(frame.path, self.output, at_least=1)
                 except ImageError:
                     continue
-                height, width, _ = shown.light.shape
-                return width * shown.pixel_aspect / height, height
+                return shown.width * shown.pixel_aspect / shown.height, shown.height
         raise WriteError(f"{self.request.path}: not one of {len(self.frames)} frames can be shown; see what failed")
 
     def _write_sheet(self, failed: frozenset[int], aspect: float, height: int, progress: Progress) -> str:
@@ -141,13 +140,13 @@ class Preview:
         try:
             if frame.number in failed:
                 raise ImageError(f"frame {frame.number} failed")
-            return self._fitted(read_light(frame.path, self.output), height, width)
+            return self._fitted(read_light(frame.path, self.output, at_least=max(height, width)), height, width)
         except ImageError as error:
             self.problems.append(str(error))
             return missing(height, width)
 
     def _fitted(self, frame: FrameLight, height: int, width: int) -> Bytes:
-        own_height, own_width = frame.light.shape[0], frame.light.shape[1] * frame.pixel_aspect
+        own_height, own_width = frame.height, frame.width * frame.pixel_aspect
         scale = min(height / own_height, width / own_width)
         size = min(height, max(1, round(own_height * scale))), min(width, max(1, round(own_width * scale)))
         behind = board(self.request.background, *size)
