@@ -17,6 +17,7 @@ Array = NDArray[np.float32]
 Read = Callable[[slice, slice], tuple[Array, Array]]
 
 ROWS_AT_A_TIME = 64  # even
+_LARGEST = np.finfo(np.float32).max
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Divided:
         if self.means_nothing:
             return light
         covered = alpha > 0
-        colour = np.divide(light, alpha, out=light.copy(), where=covered)
+        colour = _quotient(light, alpha, light.copy(), covered)
         if self.nearest is not None:
             empty = ~covered & ~(light != 0).any(axis=0)
             if empty.any():
@@ -100,7 +101,7 @@ def _nearest(read: Read, height: int, width: int) -> Array:
         light[:, half] = _halved(stored)
         weight[half] = _halved(np.clip(alpha, 0, 1) + emission)
     coarse = _spread(light, weight)
-    return np.divide(light, weight, out=coarse, where=weight > 0)
+    return _quotient(light, weight, coarse, weight > 0)
 
 
 def _doubled(half: Array, rows: slice, columns: slice) -> Array:
@@ -126,10 +127,10 @@ def _spread(light: Array, weight: Array) -> Array:
     """
     height, width = weight.shape
     if height == width == 1:
-        return np.divide(light, weight, out=np.zeros_like(light), where=weight > 0)
+        return _quotient(light, weight, np.zeros_like(light), weight > 0)
     coarse_light, coarse_weight = _halved(light), _halved(weight)
     coarse = _spread(coarse_light, coarse_weight)
-    known = np.divide(coarse_light, coarse_weight, out=coarse, where=coarse_weight > 0)
+    known = _quotient(coarse_light, coarse_weight, coarse, coarse_weight > 0)
     return enlarge(known, 2)[:, :height, :width]
 
 
@@ -139,5 +140,13 @@ def _halved(planes: Array) -> Array:
     if height % 2 or width % 2:
         padding = [(0, 0)] * (planes.ndim - 2) + [(0, height % 2), (0, width % 2)]
         planes = np.pad(planes, padding)
+    planes = planes * np.float32(0.25)  # before the sums, which then cannot be infinite
     rows = planes[..., ::2, :] + planes[..., 1::2, :]
-    return (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)
+    return rows[..., ::2] + rows[..., 1::2]
+
+
+def _quotient(light: Array, weight: Array, out: Array, where: NDArray[np.bool_]) -> Array:
+    """Light over its weight, in `out`; what a small weight makes larger than any float is held there."""
+    with np.errstate(over="ignore"):
+        np.divide(light, weight, out=out, where=where)
+    return np.clip(out, -_LARGEST, _LARGEST, out=out)

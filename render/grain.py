@@ -19,6 +19,7 @@ Wide = NDArray[np.float64]
 
 SIZES_PX = np.arange(0, 3.01, 0.05)  # that grain is looked for in
 _CLASSES = np.array([0.02, 0.06, 0.15, 0.3, 0.6, 1.2, 4.0])  # luminance between two classes
+MOST_LEVELS = len(_CLASSES) + 1
 _FLATTEST = 0.1
 _LEAST_BLOCKS = 8
 _ALIKE = 2.5  # times the lower quartile of variances: blocks above it hold texture
@@ -132,7 +133,7 @@ def _classes(blocks: Blocks) -> list[Wide]:
     place = np.searchsorted(_CLASSES, (blocks.level * LUMINANCE).sum(axis=1))
     total = blocks.variance.sum(axis=1)
     classes = []
-    for number in range(len(_CLASSES) + 1):
+    for number in range(MOST_LEVELS):
         own = np.flatnonzero(place == number)
         if len(own) < _LEAST_BLOCKS:
             continue

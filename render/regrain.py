@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from vfxgan.render.grain import NO_GRAIN, Grain, measure_grain
+from vfxgan.render.grain import MOST_LEVELS, NO_GRAIN, Grain, measure_grain
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.plate_light import PlateLight, Region
 
@@ -47,9 +47,10 @@ def _reader(source: PlateLight) -> Callable[[slice, slice], Array]:
 def _kept(grain: Grain, draw: Draw, height: int, width: int, scale: int) -> Array:
     """[3, K]: the deviation of what comes through, over the plate's, at each level."""
     levels = grain.levels.shape[1]
-    places = _places(height, width, levels)
+    places = _places(height, width)
+    flat = np.zeros((3, places[-1][0].stop, places[-1][1].stop), np.float32)
+    places = places[:levels]
     tried = np.linspace(0, levels - 1, len(places)).round().astype(int)
-    flat = np.zeros((3, max(y.stop for y, _ in places), max(x.stop for _, x in places)), np.float32)
     for level, (y, x) in zip(tried, places, strict=True):
         flat[:, y, x] = grain.levels[:, level, None, None]
     grainy = grain.add(flat.copy(), 0, 0, 0)
@@ -62,13 +63,16 @@ def _kept(grain: Grain, draw: Draw, height: int, width: int, scale: int) -> Arra
     return kept[:, np.abs(np.arange(levels)[:, None] - tried).argmin(axis=1)]
 
 
-def _places(height: int, width: int, levels: int) -> list[tuple[slice, slice]]:
-    """Rows and columns of squares, one a level, in a picture no larger than the plate, which the model takes."""
+def _places(height: int, width: int) -> list[tuple[slice, slice]]:
+    """Rows and columns of squares, in a picture that is no larger than the plate: the model takes that.
+
+    As many as there may be levels, also where there are fewer: a new size would make runtimes prepare for it.
+    """
     side = min(SQUARE_PX, height, width)
-    columns = min(width // side, levels)
-    rows = min(height // side, -(-levels // columns))
+    columns = min(width // side, MOST_LEVELS)
+    rows = min(height // side, -(-MOST_LEVELS // columns))
     corners = [(y * side, x * side) for y in range(rows) for x in range(columns)]
-    return [(slice(y, y + side), slice(x, x + side)) for y, x in corners[:levels]]
+    return [(slice(y, y + side), slice(x, x + side)) for y, x in corners]
 
 
 def _drawn(draw: Draw, light: Array) -> Array:

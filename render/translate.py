@@ -135,16 +135,33 @@ def enlarge(planes: Array, scale: int) -> Array:
     """
     if scale == 1:
         return planes
-    return _enlarged_across(_enlarged_across(planes, scale).swapaxes(-1, -2), scale).swapaxes(-1, -2)
-
-
-def _enlarged_across(planes: Array, scale: int) -> Array:
-    width = planes.shape[-1]
+    wide = np.empty((*planes.shape[:-1], planes.shape[-1] * scale), np.float32)
     padded = np.pad(planes, [(0, 0)] * (planes.ndim - 1) + [(1, 1)], mode="edge")
-    result = np.empty((*planes.shape[:-1], width * scale), np.float32)
+    width = planes.shape[-1]
+    for phase, left, share in _phases(scale):
+        _between(
+            padded[..., left : left + width], padded[..., left + 1 : left + 1 + width], share, wide[..., phase::scale]
+        )
+    large = np.empty((*planes.shape[:-2], planes.shape[-2] * scale, wide.shape[-1]), np.float32)
+    padded = np.pad(wide, [(0, 0)] * (planes.ndim - 2) + [(1, 1), (0, 0)], mode="edge")
+    height = planes.shape[-2]
+    for phase, top, share in _phases(scale):
+        above, below = padded[..., top : top + height, :], padded[..., top + 1 : top + 1 + height, :]
+        _between(above, below, share, large[..., phase::scale, :])
+    return large
+
+
+def _phases(scale: int) -> Iterator[tuple[int, int, np.float32]]:
+    """Of each new pixel between two: its place, its left neighbour's in a padded line, and the right one's share."""
     for phase in range(scale):
-        place = (phase + 0.5) / scale + 0.5  # of the new pixel's centre, counted from the left neighbour's in `padded`
-        left, share = int(place), np.float32(place % 1)
-        a, b = padded[..., left : left + width], padded[..., left + 1 : left + 1 + width]
-        result[..., phase::scale] = a + share * (b - a)
-    return result
+        place = (phase + 0.5) / scale + 0.5
+        yield phase, int(place), np.float32(place % 1)
+
+
+def _between(a: Array, b: Array, share: np.float32, out: Array) -> None:
+    with np.errstate(over="ignore"):
+        step = b - a
+    # Of opposite signs, the largest floats lie further apart than a float can say.
+    np.clip(step, -_LARGEST, _LARGEST, out=step)
+    step *= share
+    np.add(a, step, out=out)

@@ -108,3 +108,15 @@ def test_bad_pixels_of_a_real_plate_stop_it_or_are_counted(cli: Any, image_model
             infinite = np.isposinf(wanted)
             assert infinite.any()
             assert (made[infinite] == np.finfo(np.float16).max).all()
+
+
+@pytest.mark.parametrize("options", [(), ("--encoding", "linear"), ("--mix", 0.5, "--encoding", "acescct")])
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_no_light_however_large_over_no_alpha_however_small_becomes_nan(
+    cli: Any, image_model: Any, options: tuple[object, ...]
+) -> None:
+    stream = np.random.RandomState(0)
+    light = 10.0 ** stream.uniform(-30, 38, (24, 40, 3)) * stream.choice([-1, 0, 1], (24, 40, 3))
+    alpha = stream.choice([0, 1e-30, 1e-3, 0.5, 1], (24, 40, 1))
+    source = written(Path("a.exr"), np.concatenate([light, alpha], 2).astype(np.float32))
+    assert np.isfinite(rendered(cli, image_model(Path("m.onnx"), scale=2), source, *options)).all()

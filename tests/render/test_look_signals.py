@@ -163,3 +163,21 @@ def test_enlarging_keeps_within_the_neighbours() -> None:
         large = enlarge(planes, scale)
         assert large.shape == (2, 6 * scale, 7 * scale)
         assert planes.min() <= large.min() <= large.max() <= planes.max()
+
+
+def test_enlarging_the_largest_floats_of_either_sign_stays_finite() -> None:
+    largest = np.finfo(np.float32).max
+    planes = largest * np.random.RandomState(0).choice([-1, 0, 1], (2, 9, 9)).astype(np.float32)
+    with np.errstate(over="raise", invalid="raise"):
+        for scale in (2, 3):
+            assert np.isfinite(enlarge(planes, scale)).all()
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_enlarging_is_bilinear(scale: int) -> None:
+    planes = np.random.RandomState(0).standard_normal((5, 6)).astype(np.float32)
+    rows, columns = ((np.arange(side * scale) + 0.5) / scale - 0.5 for side in planes.shape)
+    across = np.array([np.interp(columns, np.arange(6), row) for row in planes])
+    expected = np.array([np.interp(rows, np.arange(5), column) for column in across.T]).T
+    np.testing.assert_allclose(enlarge(planes, scale), expected, atol=1e-6)
+    np.testing.assert_array_equal(enlarge(np.full((3, 4, 4), 0.3, np.float32), scale), np.float32(0.3))
