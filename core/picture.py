@@ -79,6 +79,6 @@ def use_threads(count: int) -> None:
 
 
 def one_line(text: str) -> str:
-    """What a library says, which may be pages, in one line of readable length."""
-    line = " ".join(text.split())
+    """What a library or a file says, which may be pages or worse, in one printable line of readable length."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= MAX_REASON_CHARS else f"{line[:MAX_REASON_CHARS].rsplit(' ', 1)[0]} …"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vfxgan.colour import encode
 from vfxgan.errors import ImageError
-from vfxgan.images import MAX_SIDE_PX, OpenImage, Window
+from vfxgan.images import MAX_SIDE_PX, Window
 from vfxgan.render.options import AS_PLATE, OutputOptions
 from vfxgan.render.plate_file import find_spaces
 from vfxgan.render.plate_image import PlateImage

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from vfxgan.errors import ImageError
-from vfxgan.images import MAX_IMAGE_MIB, OpenImage, Part, Picture, Pixels, Window
+from vfxgan.images import MAX_IMAGE_MIB, OpenImage, Part, Picture, Pixels, Window, one_line
 from vfxgan.render.carry import carried_blocks
 from vfxgan.render.carry_rules import rules
 from vfxgan.render.options import OutputOptions
@@ -100,7 +100,7 @@ def _check_exact(part: Part, left: Sequence[int], output: OutputOptions, image: 
     exact = [index for index, rule in rules(part, left).items() if rule == "nearest"]
     harmed = [part.channels[index] for index in exact if _is_harmed(kind, part.channels[index], part.formats[index])]
     if harmed:
-        named = ", ".join(harmed[:NAMED]) + (", …" if len(harmed) > NAMED else "")
+        named = one_line(", ".join(harmed[:NAMED])) + (", …" if len(harmed) > NAMED else "")
         raise ImageError(f"{image.path}: {kind} would change data channels ({named}); use --compression zips")
 
 
@@ -151,7 +151,7 @@ def notes(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: Output
     keeps = output.keep_channels is not None and image.format == "openexr"
     if left and not keeps:
         names = [part.channels[index] for part, index in left]
-        shown = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+        shown = one_line(", ".join(names[:NAMED])) + (", …" if len(names) > NAMED else "")
         carries = "; --keep-channels carries them" if image.format == "openexr" and output.format == "exr" else ""
         said.append(f"{len(left)} other channels stay behind ({shown}){carries}")
     if deep:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vfxgan.errors import ImageError
-from vfxgan.images import Part
+from vfxgan.images import Part, one_line
 from vfxgan.render.options import OutputOptions
 
 MAIN_LAYERS = ("", "rgba", "rgb", "beauty", "combined", "main")
@@ -85,7 +85,7 @@ def choose_pictures(parts: Sequence[Part], path: Path, output: OutputOptions) ->
     if output.view is None:
         return tuple(by_view.values())
     if output.view not in by_view:
-        has = f"it has {', '.join(by_view)}" if any(by_view) else "it names no views"
+        has = f"it has {one_line(', '.join(by_view))}" if any(by_view) else "it names no views"
         raise ImageError(f"{path}: has no view {output.view!r}; {has}")
     return (by_view[output.view],)
 
@@ -99,7 +99,7 @@ def _wanted_parts(parts: Sequence[Part], path: Path, wanted: str | None) -> list
     if not named:
         listed = ", ".join(f"{part.index} {part.name}".strip() for part in parts[:NAMED])
         more = ", …" if len(parts) > NAMED else ""
-        raise ImageError(f"{path}: has no part {wanted!r}; it has {listed}{more}")
+        raise ImageError(f"{path}: has no part {wanted!r}; it has {one_line(listed)}{more}")
     return named
 
 
@@ -184,4 +184,4 @@ def _listed(found: Sequence[Chosen], parts: Sequence[Part]) -> str:
 
 
 def _shortened(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    return one_line(", ".join(names[:NAMED])) + (", …" if len(names) > NAMED else "")

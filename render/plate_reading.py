@@ -34,12 +34,32 @@ class Read:
     repaired: int
 
 
-def check_plate(image: OpenImage) -> None:
-    """Refuse by name what is no plate, before memory is taken for it.
+def open_plate(path: Path) -> OpenImage:
+    """Open a plate, and refuse by name what is none, before memory is taken for it.
 
     Raises:
-        ImageError: of another format, or a palette, CMYK or one bit.
+        ImageError: of another format, or a palette, CMYK or one bit; or as `OpenImage`.
     """
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+    except OSError:
+        head = b""  # OpenImage says what is wrong with it
+    if head and not head.startswith(_MAGIC):  # so no reader of some other format is let near it
+        raise ImageError(f"{path}: is no EXR, PNG, TIFF or DPX; convert it to one of these")
+    image = OpenImage(path)
+    try:
+        _check_kind(image)
+    except BaseException:
+        image.close()
+        raise
+    return image
+
+
+_MAGIC = (b"v/1\x01", b"\x89PNG", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"SDPX", b"XPDS")
+
+
+def _check_kind(image: OpenImage) -> None:
     if image.format not in PLATE_FORMATS.values():
         raise ImageError(f"{image.path}: is {image.format}; plates are EXR, PNG, TIFF or DPX, convert it")
     bits = image.parts[0].attributes.get("oiio:BitsPerSample", 8)

@@ -22,7 +22,7 @@ from vfxgan.render.plate_file import Spaces, file_digest, find_spaces
 from vfxgan.render.plate_frame import Made, assemble, notes
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.plate_layers import Chosen, choose_pictures
-from vfxgan.render.plate_reading import Read, check_picture, check_plate, read_image
+from vfxgan.render.plate_reading import Read, check_picture, open_plate, read_image
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.render.spaces import conversion_of
@@ -76,9 +76,11 @@ class PlateMaker:
         """See `FrameMaker.memory_bytes`. A plate that cannot be read takes nothing, and fails by its name later."""
         assert frame.plate is not None
         try:
-            with OpenImage(frame.plate) as image:
-                pictures = self._chosen(image)
-                planes = sum(math.prod(chosen.part.data[2:]) * len(chosen.channels) for chosen in pictures)
+            with open_plate(frame.plate) as image:
+                read = [(chosen.part, len(chosen.channels)) for chosen in self._chosen(image)]
+                if self.output.keep_channels:
+                    read = [(part, len(part.channels)) for part in image.parts]
+                planes = sum(math.prod(part.data[2:]) * count for part, count in read)
         except ImageError:
             return 0
         # The frame in its own type and its copy on the way to the file; of neighbours in time, float32 each.
@@ -180,7 +182,7 @@ class PlateMaker:
         """A plate, open, and its pictures; after the block the file must be the one it was."""
         changed = f"{plate}: changed while it was read; run the same command again when it is whole"
         try:
-            with OpenImage(plate) as image:
+            with open_plate(plate) as image:
                 yield image, self._chosen(image)
         except ImageError as error:
             if _state(plate) != known.state:
@@ -190,7 +192,6 @@ class PlateMaker:
             raise ImageError(changed)
 
     def _chosen(self, image: OpenImage) -> tuple[Chosen, ...]:
-        check_plate(image)
         pictures = choose_pictures(image.parts, image.path, self.output)
         if self.output.format == "png" and len(pictures) > 1:
             views = ", ".join(chosen.view for chosen in pictures)
@@ -204,7 +205,7 @@ class PlateMaker:
             known = self._known.get(plate)
         if known is None or known.state != state:
             digest = file_digest(plate)
-            with OpenImage(plate) as image:
+            with open_plate(plate) as image:
                 first = self._chosen(image)[0]
                 known = _Known(state, digest, find_spaces(first.part, image.format, plate, self.output))
             with self._lock:

@@ -296,7 +296,7 @@ def test_a_file_of_another_kind_under_a_plates_name_is_named(cli: Any, model: Pa
     (tmp_path / "a.bmp").rename(tmp_path / "a.exr")
     (tmp_path / "b.exr").write_bytes(b"")
     (tmp_path / "c.exr").write_text("not a picture")
-    for name, reason in (("a", "is bmp; plates are EXR"), ("b", "is empty"), ("c", "cannot be read as an image")):
+    for name, reason in (("a", "is no EXR, PNG, TIFF or DPX"), ("b", "is empty"), ("c", "is no EXR, PNG")):
         result = cli("render", model, "--in", tmp_path / f"{name}.exr", "--out", "o.exr")
         assert result.code == 3, result
         assert f"{name}.exr: {reason}" in result.err
@@ -378,6 +378,16 @@ def test_more_parts_than_anybody_needs_are_refused(cli: Any, model: Path, tmp_pa
     write_picture(source, Picture(**{**many[0].__dict__, "parts": tuple(many[1:])}))
     result = cli("render", model, "--in", source, "--out", "o.exr")
     assert "has 600 parts, more than 512; split the file" in result.err
+
+
+def test_names_in_a_file_cannot_write_to_the_terminal(cli: Any, model: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "a.exr", noise(4), (*RGB, "evil\x1b[2J\nname"))
+    result = cli("render", model, "--in", source, "--out", "o.exr", "--progress", "none")
+    assert "1 other channels stay behind (evil [2J name)" in result.err
+    assert "\x1b" not in result.err
+    result = cli("render", model, "--in", source, "--out", "p.exr", "--layer", "x", "--progress", "none")
+    assert result.code == 3
+    assert "\x1b" not in result.err
 
 
 def test_pages_of_text_in_a_header_are_carried_up_to_a_limit(
