@@ -276,3 +276,19 @@ def test_a_photograph_has_little(plates: Path) -> None:
     grain = measured(np.moveaxis(pixels.astype(np.float32), -1, 0))
     share = grain.deviations / np.maximum(grain.levels, 0.05)
     assert 0.002 < share.mean() < 0.02
+
+
+def test_a_grey_plate_stays_grey(cli: Any, image_model: Any, tmp_path: Path) -> None:
+    grey = shot(0.6, 1.0, height=100, width=160)[:1]
+    write_picture(tmp_path / "grey.exr", Picture(np.ascontiguousarray(np.moveaxis(grey, 0, -1)), ("Y",)))
+    model = image_model(tmp_path / "large.onnx", scale=2)
+    made = rendered(cli, model, tmp_path / "grey.exr", "o.exr", "--regrain", 2)
+    assert not np.array_equal(made, rendered(cli, model, tmp_path / "grey.exr", "p.exr"))
+    np.testing.assert_array_equal(made, np.repeat(made[..., :1], 3, axis=2))
+
+
+def test_a_model_of_one_size_gets_its_trial_in_that_size(cli: Any, image_model: Any, tmp_path: Path) -> None:
+    model = image_model(tmp_path / "static.onnx", size=(72, 100))
+    source = written(tmp_path / "a.exr", shot(height=70, width=96))
+    made = rendered(cli, model, source, "o.exr", "--regrain", 2) - rendered(cli, model, source, "p.exr")
+    assert made.std() > 0.005
