@@ -1,7 +1,8 @@
 """One process of several that share a render (`--devices`): what it is told on stdin, and what it says on stdout.
 
-In: a line of JSON (the paths of its frames, its threads), then `go`, then nothing until the render ends. When stdin is
-closed, because the first process was interrupted or is no more, it stops as for Ctrl-C: frames in flight are finished.
+In: a line of JSON (the paths of its frames, its threads, how many processes there are), then `go`, then nothing until the
+render ends. When stdin is closed, because the first process was interrupted or is no more, it stops as for Ctrl-C: frames
+in flight are finished.
 Out, beside the lines of `--progress json`: `ready` with its fingerprint, before anything is written, and at the end
 `tally`, or `stopped`.
 """
@@ -28,6 +29,7 @@ class Share:
 
     paths: frozenset[str]
     threads: int
+    processes: int
 
     def of(self, job: Job) -> Job:
         """The job with these frames only.
@@ -39,7 +41,7 @@ class Share:
         gone = sorted(self.paths - {str(frame.path) for frame in frames})
         if gone:
             raise ImageError(f"the plates of {', '.join(gone[:3])} are not there any more; run the same command again")
-        return replace(job, frames=frames, threads=self.threads)
+        return replace(job, frames=frames, threads=self.threads, processes=self.processes)
 
 
 def read_share() -> Share:
@@ -47,7 +49,7 @@ def read_share() -> Share:
     line = sys.stdin.buffer.readline()
     try:
         told = json.loads(line)
-        return Share(frozenset(told["frames"]), told["threads"])
+        return Share(frozenset(told["frames"]), told["threads"], told["processes"])
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError("--as-device is for vfxgan's own use; give --devices") from error
 

@@ -17,7 +17,6 @@ from vfxgan.progress import Progress, say
 from vfxgan.render.device_child import tally_of
 from vfxgan.render.devices import Device, split_frames, split_threads
 from vfxgan.render.pipeline import Tally
-from vfxgan.render.plan import Frame
 from vfxgan.render.request import Job
 from vfxgan.render.run import frames_failed
 from vfxgan.render.runtimes.fingerprint import Fingerprint
@@ -30,7 +29,6 @@ INTERRUPTED, BAD_USAGE, SOME_FAILED = 130, 2, 3
 @dataclass
 class _Child:
     device: Device
-    frames: Sequence[Frame]
     process: "subprocess.Popen[str]"
     fingerprint: Fingerprint | None = None
     tally: Tally | None = None
@@ -191,16 +189,15 @@ def device_crew(job: Job, arguments: Sequence[str]) -> Iterator[Crew]:
     crew = Crew(job, [], said)
     try:
         for device, frames, count in zip(job.devices, runs, threads, strict=False):
-            crew.children.append(_start(device, frames, count, arguments, said))
+            share = {"frames": [str(frame.path) for frame in frames], "threads": count, "processes": len(runs)}
+            crew.children.append(_start(device, share, arguments, said))
         crew.wait_until_ready()
         yield crew
     finally:
         crew._stop(None)
 
 
-def _start(
-    device: Device, frames: Sequence[Frame], threads: int, arguments: Sequence[str], said: "queue.SimpleQueue[_Said]"
-) -> _Child:
+def _start(device: Device, share: dict[str, Any], arguments: Sequence[str], said: "queue.SimpleQueue[_Said]") -> _Child:
     place = list(arguments).index("render") + 1
     command = [sys.executable, "-m", "vfxgan.cli.main", *arguments[:place], "--as-device", str(device)]
     # In a group of its own: a terminal's Ctrl-C comes here alone, and is passed on by closing stdin, once.
@@ -211,9 +208,9 @@ def _start(
     process = subprocess.Popen(
         [*command, *arguments[place:]], stdin=pipe, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", **own_group
     )
-    child = _Child(device, frames, process)
+    child = _Child(device, process)
     threading.Thread(target=_read, args=(child, said), name=f"device-{device}", daemon=True).start()
-    _write(child, json.dumps({"frames": [str(frame.path) for frame in frames], "threads": threads}) + "\n")
+    _write(child, json.dumps(share) + "\n")
     return child
 
 

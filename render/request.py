@@ -51,6 +51,7 @@ class Job:
     Attributes:
         notes: what is to be said before the start.
         place_note: how `--runtime auto` came to the runtime.
+        processes: that share this machine's memory for it (`--devices`).
     """
 
     model: ModelFile
@@ -68,6 +69,7 @@ class Job:
     upscalers: tuple[ModelFile, ...] = ()
     notes: tuple[str, ...] = ()
     place_note: str = ""
+    processes: int = 1
 
 
 def resolve(request: RenderRequest) -> Job:

@@ -87,7 +87,9 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
             progress.warn(f"{folder}: {left} unfinished files of runs that were killed were removed")
     work = _Work(maker, job.consent)
     largest = max(maker.memory_bytes(frame) for frame in job.frames[:LOOKED_AT])
-    pace = Pace(job.threads, job.batch, frames_at_once(job.threads, largest, free_bytes()))
+    free = free_bytes()
+    ours = None if free is None else free // job.processes
+    pace = Pace(job.threads, job.batch, frames_at_once(job.threads, largest, ours))
     tally = make_frames(job.frames, work, pace, maker.tasks, progress)
     if tally.failed:
         raise frames_failed(tally.failed, tally.failures, len(job.frames))

@@ -190,7 +190,7 @@ class TestFailing:
 
     def test_unlike_devices_are_refused_unless_that_is_allowed(self) -> None:
         def ready(device: int, name: str) -> Any:
-            return _Child(device, [], None, fingerprint={"runtime": "tensorrt 10", "device": name})  # type: ignore[arg-type]
+            return _Child(device, None, fingerprint={"runtime": "tensorrt 10", "device": name})  # type: ignore[arg-type]
 
         children = [ready(0, "NVIDIA A"), ready(1, "NVIDIA B")]
         job: Any = type("Job", (), {"consent": Consent()})
