@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfxgan.errors import ImageError
-from vfxgan.images import OpenImage, Part, Window
+from vfxgan.images import MAX_IMAGE_MIB, OpenImage, Part, Window
 from vfxgan.render.frame_light import MAIN_PICTURE, in_window
 from vfxgan.render.pairs import Pair
 from vfxgan.render.plate_layers import choose_pictures
@@ -16,8 +16,24 @@ from vfxgan.render.plate_layers import choose_pictures
 Array = NDArray[np.float32]
 
 TYPES = ("half", "float", "uint8", "uint16", "uint")
+BAND_ROWS = 128
 ALL_CHANNELS = "all"
 NAMED_CHANNELS = 6
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: [h, w, C] as stored, and the window that they fill."""
+
+    pixels: NDArray[Any]
+    data: Window
+
+    def rows(self, window: Window) -> Array:
+        """[H, W, C] float32 of a window: integers as 0 … 1, 0 where there are no pixels."""
+        first = max(0, window[1] - self.data[1])
+        pixels = self.pixels[first : max(first, window[1] + window[3] - self.data[1])]
+        data = (self.data[0], self.data[1] + first, self.data[2], len(pixels))
+        return _values(pixels) if data == window else in_window(_values(pixels), data, window)
 
 
 @dataclass(frozen=True)
@@ -25,7 +41,6 @@ class Both:
     """The pixels of a pair over one window.
 
     Attributes:
-        a, b: [H, W, C] float32; integers as 0 … 1.
         channels: their names.
         window: x, y, width, height: all that either of them has pixels of.
         display: of both.
@@ -33,13 +48,25 @@ class Both:
         notes: what is to be said of the whole comparison.
     """
 
-    a: Array
-    b: Array
+    a: Side
+    b: Side
     channels: tuple[str, ...]
     window: Window
     display: Window
     scene_linear: bool
     notes: tuple[str, ...]
+
+    def rows(self, top: int, count: int) -> tuple[Array, Array]:
+        """A and B, [count, W, C] float32, from a row of the window on; no float32 copy of a whole frame is made."""
+        x, y, width, _ = self.window
+        window = (x, y + top, width, count)
+        return self.a.rows(window), self.b.rows(window)
+
+    def bands(self) -> Iterator[tuple[int, Array, Array]]:
+        """All rows, some at a time: the first one's number, and `rows`."""
+        height = self.window[3]
+        for top in range(0, height, BAND_ROWS):
+            yield top, *self.rows(top, min(BAND_ROWS, height - top))
 
 
 def read_both(pair: Pair, channels: str | None) -> Both:
@@ -55,14 +82,16 @@ def read_both(pair: Pair, channels: str | None) -> Both:
         names = tuple(name for name in names_a if name in names_b)
         if not names:
             raise ImageError(f"{pair.b}: has {_few(names_b)}, and {pair.a} has {_few(names_a)}: no channel in common")
-        pixels_a, pixels_b = (
-            _values(image.read(part, [part.channels.index(name) for name in names]))
+        window = _union(part_a.data, part_b.data)
+        if window[2] * window[3] * len(names) * 4 > MAX_IMAGE_MIB << 20:
+            raise ImageError(f"{pair.b}: with {pair.a} it spans {window[2]}×{window[3]}, too large to compare")
+        side_a, side_b = (
+            Side(image.read(part, [part.channels.index(name) for name in names]), part.data)
             for image, part in ((image_a, part_a), (image_b, part_b))
         )
-    window = _union(part_a.data, part_b.data)
     return Both(
-        in_window(pixels_a, part_a.data, window) if part_a.data != window else pixels_a,
-        in_window(pixels_b, part_b.data, window) if part_b.data != window else pixels_b,
+        side_a,
+        side_b,
         names,
         window,
         part_a.display,

@@ -36,36 +36,40 @@ class Differences:
     pattern: Pattern
     gain: float
 
-    def write(self, pair: Pair, both: Both, difference: Array) -> None:
-        """Write one: EXR holds |a − b| of each channel in half floats, PNG what the eye sees of it.
+    def write(self, pair: Pair, both: Both) -> None:
+        """Write one: EXR holds |a − b| of each channel in half floats, PNG what the eye sees in the display window.
 
         Raises:
             WriteError: full disk, permissions.
         """
         said = f"absolute difference times {self.gain:g}"
         if self.pattern.extension == ".png":
-            picture = Picture(self._seen(both, difference), ("R", "G", "B"), {DIFFERENCE_KEY: said})
+            seen = np.empty((both.window[3], both.window[2], 3), np.uint8)
+            for top, a, b in both.bands():
+                seen[top : top + len(a)] = self._seen(a, b, scene_linear=both.scene_linear)
+            whole = in_window(seen, both.window, both.display)
+            picture = Picture(whole, ("R", "G", "B"), {DIFFERENCE_KEY: said})
         else:
-            pixels = np.minimum(difference * np.float32(self.gain), LARGEST_HALF).astype(np.float16)
+            x, y, width, height = both.window
+            pixels = np.empty((height, width, len(both.channels)), np.float16)
+            for top, a, b in both.bands():
+                difference, _ = figures.absolute_difference(a, b)
+                pixels[top : top + len(a)] = np.minimum(difference * np.float32(self.gain), LARGEST_HALF)
             attributes = {DIFFERENCE_KEY: said, "compression": "zips"}
-            x, y, _, _ = both.window
             picture = Picture(pixels, both.channels, attributes, origin=(x, y), display=both.display)
         write_picture(self.pattern.path(pair.number), picture)
 
-    def _seen(self, both: Both, difference: Array) -> NDArray[np.uint8]:
-        """[H, W, 3] of the display window: the difference of the signals; NaN and Inf on one side are magenta."""
-        a, b = figures.finite_pair(both.a, both.b)
-        seen = np.abs(
-            figures.signal_of(a, scene_linear=both.scene_linear) - figures.signal_of(b, scene_linear=both.scene_linear)
-        )
-        colour = seen[..., :3] if seen.shape[2] >= 3 else np.repeat(seen[..., :1], 3, axis=2)
-        rest = seen[..., 3:] if seen.shape[2] > 3 else seen[..., 1:2]
-        if rest.shape[2]:  # alpha, depth and the like as grey
-            colour = np.maximum(colour, rest.max(axis=2, keepdims=True))
-        unlike = np.isinf(difference).any(axis=2, keepdims=True).astype(np.float32)
-        shown = in_window(np.concatenate([colour, unlike], axis=2), both.window, both.display)
-        pixels = np.rint(np.clip(shown[..., :3] * np.float32(self.gain), 0, 1) * 255).astype(np.uint8)
-        pixels[shown[..., 3] > 0] = UNLIKE_COLOUR
+    def _seen(self, a: Array, b: Array, *, scene_linear: bool) -> NDArray[np.uint8]:
+        """[H, W, 3] the difference of the signals; magenta where NaN or Inf are on one side."""
+        unlike = np.isinf(figures.absolute_difference(a, b)[0]).any(axis=2)
+        signal_a, signal_b = (figures.signal_of(x, scene_linear=scene_linear) for x in figures.finite_pair(a, b))
+        seen = np.abs(signal_a - signal_b)
+        colours = 3 if seen.shape[2] >= 3 else 1
+        if seen.shape[2] > colours:  # alpha, depth and the like as grey
+            seen = np.maximum(seen[..., :colours], seen[..., colours:].max(axis=2, keepdims=True))
+        pixels = np.rint(np.clip(seen * np.float32(self.gain), 0, 1) * 255).astype(np.uint8)
+        pixels = np.repeat(pixels, 3, axis=2) if colours == 1 else pixels
+        pixels[unlike] = UNLIKE_COLOUR
         return pixels
 
 

@@ -14,7 +14,7 @@ Array = NDArray[np.float32]
 
 # A Gaussian of 1.5 px: Wang et al. 2004, Image quality assessment: from error visibility to structural similarity, §III
 SSIM_SIGMA_PX = 1.5
-SSIM_LEAST_SIDE_PX = 11
+SSIM_RADIUS_PX = 5  # where scikit-image cuts that Gaussian off
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,18 @@ def psnr_db(reference: NDArray[Any], other: NDArray[Any], peak: float) -> float:
     Args:
         reference, other: of one shape, finite.
     """
-    total = 0.0
-    for a, b in zip(reference, other, strict=True):  # row by row: no float64 copy of a whole picture
-        total += float(np.sum(np.square(a.astype(np.float64) - b.astype(np.float64))))
-    error = total / max(1, reference.size)
-    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
+    return psnr_of_sum(sum(squares(a, b) for a, b in zip(reference, other, strict=True)), reference.size, peak)
+
+
+def squares(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """The sum of (a − b)², in float64."""
+    difference = a.astype(np.float64) - b
+    return float(np.vdot(difference, difference))
+
+
+def psnr_of_sum(total: float, count: int, peak: float) -> float:
+    """PSNR from the sum of squared differences over so many values."""
+    return math.inf if total == 0 else 10 * math.log10(peak**2 * count / total)
 
 
 def largest_difference(difference: Array) -> Largest:
@@ -89,31 +96,41 @@ def signal_of(values: Array, *, scene_linear: bool) -> Array:
     return encode(values) if scene_linear else values
 
 
-def ssim(a: Array, b: Array) -> float | None:
-    """Mean structural similarity of two signals [H, W, C], channel by channel; 1 is the range from black to white.
+def require_ssim() -> Any:
+    """scikit-image's function.
 
-    Returns:
-        None for pictures smaller than its window.
     Raises:
-        MissingExtraError: scikit-image is not installed.
-    Source:
-        Wang et al. 2004, with their Gaussian window and population covariance.
+        MissingExtraError: it is not installed.
     """
     try:
         from skimage.metrics import structural_similarity
     except ModuleNotFoundError as error:
         raise MissingExtraError("scikit-image", "review", "SSIM") from error
-    if min(a.shape[:2]) < SSIM_LEAST_SIDE_PX:
-        return None
-    values = [
-        structural_similarity(
+    return structural_similarity
+
+
+def ssim_sum(a: Array, b: Array) -> float:
+    """The sum of structural similarity over the inside of two signals [H, W, C] and over their channels.
+
+    Inside is what lies `SSIM_RADIUS_PX` from the edge, where its window is whole. So the sums of strips that overlap by
+    twice that add up to the whole's. 1 is the range from black to white.
+
+    Raises:
+        MissingExtraError: scikit-image is not installed.
+    Source:
+        Wang et al. 2004, with their Gaussian window and population covariance.
+    """
+    inside = slice(SSIM_RADIUS_PX, -SSIM_RADIUS_PX)
+    total = 0.0
+    for channel in range(a.shape[2]):
+        _, values = require_ssim()(
             np.ascontiguousarray(a[..., channel]),
             np.ascontiguousarray(b[..., channel]),
             data_range=1.0,
             gaussian_weights=True,
             sigma=SSIM_SIGMA_PX,
             use_sample_covariance=False,
+            full=True,
         )
-        for channel in range(a.shape[2])
-    ]
-    return float(np.mean(values))
+        total += float(values[inside, inside].sum(dtype=np.float64))
+    return total

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import OpenImageIO as oiio
@@ -20,6 +20,7 @@ from vfxgan.render.plate_light import PlateLight, Region
 from vfxgan.render.plate_reading import check_picture, open_plate, read_image
 
 Array = NDArray[np.float32]
+T = TypeVar("T", bound=np.generic)
 
 LARGEST = np.float32(65504)
 STRIP_ROWS = 256
@@ -112,11 +113,11 @@ def _means(strip: Array, factor: int) -> Array:
     return means
 
 
-def in_window(pixels: Array, data: Window, window: Window) -> Array:
+def in_window(pixels: NDArray[T], data: Window, window: Window) -> NDArray[T]:
     """The part of [h, w, C], which lie in `data`, that is inside another window: [H, W, C], 0 where there is none."""
     x, y, width, height = window
     left, top = data[0] - x, data[1] - y
-    whole = np.zeros((height, width, pixels.shape[2]), np.float32)
+    whole = np.zeros((height, width, pixels.shape[2]), pixels.dtype)
     rows = slice(max(0, top), max(0, min(height, top + pixels.shape[0])))
     columns = slice(max(0, left), max(0, min(width, left + pixels.shape[1])))
     if rows.start < rows.stop and columns.start < columns.stop:
