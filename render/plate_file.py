@@ -16,7 +16,7 @@ from vfxgan.render.spaces import CHROMATICITIES, Converts, conversion_of
 from vfxgan.render.srgb import SrgbToLight
 
 # What describes how the plate was stored, or which way up, is not said of another file.
-_NOT_CARRIED = ("compression", "oiio:ColorSpace", "planarconfig", "DateTime")
+_NOT_CARRIED = ("compression", "oiio:ColorSpace", "planarconfig")
 _NOT_CARRIED_PREFIXES = ("openexr:", "oiio:", "tiff:", "dpx:", "png:", "vfxgan:", "textureformat", "wrapmodes")
 _OF_EXR_ALONE = ("Orientation",)  # elsewhere it was undone
 _OF_COLOUR = ("colorInteropID", "chromaticities", "adoptedNeutral", "whiteLuminance")

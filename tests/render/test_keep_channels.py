@@ -1,5 +1,6 @@
 """`--keep-channels`: what is not processed goes along, scaled by what it is, in its own type."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,23 @@ def test_a_translator_passes_them_through_bit_by_bit(cli: Any, image_model: Any,
     for name in names:
         np.testing.assert_array_equal(made[name], codes[..., 0])
     np.testing.assert_array_equal(made["id"], integers(256, 256)[..., 0])
+
+
+def test_what_is_carried_is_held_once(tmp_path: Path) -> None:
+    from vfxgan.render.carry import carried_blocks
+
+    blocks = {("Z",): noise(700, 900, 1).astype(np.float32), tuple(f"x.{n}" for n in "RGB"): noise(700, 900, 3)}
+    source = with_channels(tmp_path / "a.exr", blocks)
+    with OpenImage(source) as image:
+        part = image.parts[0]
+        left = [index for index, name in enumerate(part.channels) if name not in RGB]
+        plate = sum(block.nbytes for block in blocks.values())
+        tracemalloc.start()
+        made = carried_blocks(image, part, left, SCALE)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert sum(pixels.nbytes for _, pixels in made) == SCALE**2 * plate
+    assert peak < (1 + SCALE**2) * plate + (8 << 20)
 
 
 def test_parts_come_back_with_their_names_and_attributes(cli: Any, model: Path, tmp_path: Path) -> None:

@@ -433,3 +433,30 @@ def test_types_of_metadata_survive(cli: Any, model: Path, plates: Path) -> None:
     for name in ("adoptedNeutral", "chromaticities", "cameraMake", "FNumber", "ExposureTime", "screenWindowCenter"):
         assert after.attributes[name] == before.attributes[name]
         assert str(after.types[name]) == str(before.types[name])
+
+
+def test_every_type_of_metadata_that_exr_has_is_carried(cli: Any, model: Path, tmp_path: Path) -> None:
+    facts = {
+        "framesPerSecond": ("rational", (24000, 1001)),
+        "smpte:KeyCode": ("keycode", (1, 2, 3, 4, 5, 6, 7)),
+        "smpte:TimeCode": ("timecode", (18356486, 4)),
+        "twist": ("matrix33", tuple(map(float, range(9)))),
+        "worldToCamera": ("matrix", tuple(map(float, range(16)))),
+        "region": ("box2i", (0, 0, 5, 6)),
+        "crew": ("string[3]", ("a", "b", "c")),
+        "position": ("point", (1.0, 2.0, 3.0)),
+        "take": ("int", 7),
+        "DateTime": ("string", "2012:01:23 13:52:44"),
+        "PixelAspectRatio": ("float", 2.0),
+    }
+    types = {name: oiio.TypeDesc(kind) for name, (kind, _) in facts.items()}
+    values = {name: value for name, (_, value) in facts.items()}
+    write_picture(tmp_path / "a.exr", Picture(noise(), RGB, values, types))
+    with OpenImage(tmp_path / "a.exr") as image:
+        before = image.parts[0]
+    rendered(cli, model, tmp_path / "a.exr")
+    with OpenImage(Path("o.exr")) as image:
+        after = image.parts[0]
+    for name in facts:
+        assert after.attributes[name] == before.attributes[name]
+        assert after.types[name] == before.types[name]
