@@ -32,7 +32,7 @@ def carried_blocks(
     Raises:
         ImageError: cut short or damaged.
     """
-    by_rule = rules(part, left)
+    by_rule = rules(image.parts, part, left)
     blocks = []
     for kind in dict.fromkeys(part.formats[index] for index in left):
         chosen = [index for index in left if part.formats[index] == kind]

@@ -19,25 +19,28 @@ VECTOR_LAYERS = (
     "forward", "backward", "motion", "motionvector", "motionvectors", "mv", "velocity", "vector", "vectors", "flow",
     "speed",
 )  # fmt: skip
-_ID = re.compile(r"(^|[._ ])(id|Id|ID)s?\d*$|(?<=[a-z0-9])I[Dd]s?\d*$|_id$", re.ASCII)  # id, ids, objectId, object_id, ID0
+_ID = re.compile(
+    r"(^|[._ ])(id|Id|ID)s?\d*$|(?<=[a-z0-9])I[Dd]s?\d*$|_id$", re.ASCII
+)  # id, ids, objectId, object_id, ID0
 _DIGITS = re.compile(r"[._ ]?\d+$")
 _PIXEL_AXES = ("x", "y", "u", "v", "r", "g", "red", "green")
 
 
-def rules(part: Part, left: Sequence[int]) -> dict[int, Rule]:
+def rules(parts: Sequence[Part], part: Part, left: Sequence[int]) -> dict[int, Rule]:
     """The rule for each of these channels of a part.
 
     Args:
+        parts: of the file, since any of their headers may tell of Cryptomatte.
         left: indices of the channels that are carried.
     """
-    views, cryptomattes = views_of(part), cryptomatte_layers(part)
+    views, cryptomattes = views_of(part), cryptomatte_layers(parts)
     split = [view_and_layer(name, views) for name in part.channels]
     shared = [(layer, view) for layer, view, _ in split]
     found: dict[int, Rule] = {}
     for index in left:
         name, (layer, view, base) = part.channels[index], split[index]
         alone = shared.count((layer, view)) == 1 and bool(layer)
-        if part.formats[index] == "uint" or _is_cryptomatte(name, cryptomattes):
+        if part.formats[index] == "uint" or _is_cryptomatte(name, part.name, cryptomattes):
             found[index] = "nearest"
         elif _is_vector(layer, part.name):
             found[index] = "vector"
@@ -61,29 +64,33 @@ def counts_pixels(part: Part, index: int) -> bool:
     return base.lower() in _PIXEL_AXES or "w" in others or len(others) == 1
 
 
-def cryptomatte_layers(part: Part) -> tuple[str, ...]:
-    """The layers that the header names as Cryptomatte's.
+def cryptomatte_layers(parts: Sequence[Part]) -> tuple[str, ...]:
+    """The layers that the headers name as Cryptomatte's.
 
     Source:
         Psyop, Cryptomatte specification 1.2: `cryptomatte/<key>/name`.
     """
-    named = (v for key, v in part.attributes.items() if key.startswith("cryptomatte/") and key.endswith("/name"))
-    return tuple(value for value in named if isinstance(value, str) and value)
+    facts = [item for part in parts for item in part.attributes.items()]
+    named = (value for key, value in facts if key.startswith("cryptomatte/") and key.endswith("/name"))
+    return tuple(dict.fromkeys(value for value in named if isinstance(value, str) and value))
 
 
-def _is_cryptomatte(name: str, layers: Sequence[str]) -> bool:
-    stem = name.rpartition(".")[0]
-    return any(stem == layer or (stem.startswith(layer) and stem[len(layer) :].isdecimal()) for layer in layers)
+def _is_cryptomatte(name: str, part_name: str, layers: Sequence[str]) -> bool:
+    """By the header, or where that was lost by the names that renderers give them: CryptoObject00, cryptomatte01."""
+    stem = name.rpartition(".")[0] or part_name
+    return stem.lower().startswith("crypto") or any(
+        stem == layer or (stem.startswith(layer) and stem[len(layer) :].isdecimal()) for layer in layers
+    )
 
 
 def _is_data(layer: str, base: str, part_name: str) -> bool:
-    words = [*layer.split("."), *((part_name,) if not layer else ())]
+    words = (layer or part_name).split(".")
     if base.lower() in DATA_CHANNELS or any(_ID.search(word) for word in (base, *words) if word):
         return True
     return any(_DIGITS.sub("", word).lower() in DATA_LAYERS for word in words if word)
 
 
 def _is_vector(layer: str, part_name: str) -> bool:
-    words = [*layer.split("."), *((part_name,) if not layer else ())]
+    words = (layer or part_name).split(".")
     known = (_DIGITS.sub("", word).lower() for word in words if word)
     return any(word in VECTOR_LAYERS or word.startswith("disparity") for word in known)

@@ -97,7 +97,7 @@ def _check_carried(part: Part, left: Sequence[int], scale: int, image: OpenImage
 def _check_exact(part: Part, left: Sequence[int], output: OutputOptions, image: OpenImage) -> None:
     """A lossy compression is for pictures; ids, Cryptomatte and depth that are a little off are wrong."""
     kind = output.compression.partition(":")[0]
-    exact = [index for index, rule in rules(part, left).items() if rule == "nearest"]
+    exact = [index for index, rule in rules(image.parts, part, left).items() if rule == "nearest"]
     harmed = [part.channels[index] for index in exact if _is_harmed(kind, part.channels[index], part.formats[index])]
     if harmed:
         named = one_line(", ".join(harmed[:NAMED])) + (", …" if len(harmed) > NAMED else "")
@@ -156,7 +156,7 @@ def notes(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: Output
         said.append(f"{len(left)} other channels stay behind ({shown}){carries}")
     if deep:
         said.append(f"{deep} deep part{'s' * (deep > 1)} cannot be scaled and stay{'s' * (deep == 1)} behind")
-    if keeps and not spaces.keeps_header and any("colour" in _rules(part, made) for part in image.parts):
+    if keeps and not spaces.keeps_header and any("colour" in _rules(image, part, made) for part in image.parts):
         said.append(
             "colour layers that are carried stay in the plate's own space: --colorspace is of what is processed"
         )
@@ -165,5 +165,5 @@ def notes(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: Output
     return tuple(said)
 
 
-def _rules(part: Part, made: Sequence[Made]) -> set[str]:
-    return set() if part.deep else set(rules(part, left_in(part, made)).values())
+def _rules(image: OpenImage, part: Part, made: Sequence[Made]) -> set[str]:
+    return set() if part.deep else set(rules(image.parts, part, left_in(part, made)).values())
