@@ -1,8 +1,8 @@
 """One process of several that share a render (`--devices`): what it is told on stdin, and what it says on stdout.
 
-In: a line of JSON (the paths of its frames, its threads, how many processes there are), then `go`, then nothing until the
-render ends. When stdin is closed, because the first process was interrupted or is no more, it stops as for Ctrl-C: frames
-in flight are finished.
+In: a line of JSON (the paths of its frames, its threads, how many processes there are), then `go`, then nothing until
+the render ends. When stdin is closed, because the first process was interrupted or is no more, it stops as for Ctrl-C:
+frames in flight are finished.
 Out, beside the lines of `--progress json`: `ready` with its fingerprint, before anything is written, and at the end
 `tally`, or `stopped`.
 """

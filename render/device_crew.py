@@ -236,8 +236,9 @@ def _read_errors(child: _Child, said: "queue.SimpleQueue[_Said]") -> None:
 
 def _lines(stream: IO[str] | None) -> Iterator[str]:
     assert stream is not None
-    for line in stream:
-        yield line.rstrip("\n")
+    with stream:
+        for line in stream:
+            yield line.rstrip("\n")
 
 
 def _write(child: _Child, text: str) -> None:
