@@ -10,13 +10,12 @@ import hashlib
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-try:
+if sys.platform != "win32":  # there are no such locks there: age alone decides
     import fcntl
-except ImportError:  # no such locks there: age alone decides
-    fcntl = None  # type: ignore[assignment]
 
 ABANDONED_AFTER_S = 24 * 3600
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -93,7 +92,7 @@ def _create(path: Path) -> tuple[Path, int]:
 
 def _lock(descriptor: int, temporary: Path) -> bool:
     """False where somebody, who took it for abandoned, came between its making and its locking."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -125,7 +124,7 @@ def _is_abandoned(path: Path, is_of_this_kernel: bool, now: float) -> bool:
 
 def _is_unlocked(descriptor: int) -> bool | None:
     """None where there are no locks to tell by."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: NFS gives no other to those who only read

@@ -155,7 +155,7 @@ def _space_of(part: Part) -> Any:
     return part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")
 
 
-def _values(pixels: NDArray[np.generic]) -> Array:
+def _values(pixels: NDArray[Any]) -> Array:
     """float32; 8 and 16 bit as 0 … 1, so that they can be compared with each other; ids as they are."""
     if pixels.dtype in (np.uint8, np.uint16):
         return pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)

@@ -41,12 +41,18 @@ def write_plot(path: Path, compared: Sequence[Compared], title: str) -> None:
     psnr, similarity, errors = figure.subplots(3, 1, sharex=True)
     figure.suptitle(title)
     numbers, rows = _with_gaps(compared)
-    _curve(psnr, numbers, [row and row.psnr_db for row in rows], "PSNR (of A's peak)", "C0")
-    _curve(psnr, numbers, [row and row.encoded_psnr_db for row in rows], "PSNR of the encoded signal", "C1")
+    _curve(psnr, numbers, [None if row is None else row.psnr_db for row in rows], "PSNR (of A's peak)", "C0")
+    _curve(
+        psnr,
+        numbers,
+        [None if row is None else row.encoded_psnr_db for row in rows],
+        "PSNR of the encoded signal",
+        "C1",
+    )
     psnr.set_ylabel("dB")
-    _curve(similarity, numbers, [row and row.ssim for row in rows], "SSIM of the encoded signal", "C1")
+    _curve(similarity, numbers, [None if row is None else row.ssim for row in rows], "SSIM of the encoded signal", "C1")
     similarity.set_ylabel("SSIM")
-    _curve(errors, numbers, [row and row.max_error for row in rows], "largest error", "C3")
+    _curve(errors, numbers, [None if row is None else row.max_error for row in rows], "largest error", "C3")
     if any(0 < row.max_error < math.inf for row in compared):
         errors.set_yscale("log")
         errors.yaxis.set_major_formatter("{x:g}")

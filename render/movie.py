@@ -40,7 +40,7 @@ def is_our_movie(path: Path) -> bool:
     av = require_encoder()
     try:
         with av.open(str(path)) as container:
-            return container.metadata.get("comment") == MARK
+            return bool(container.metadata.get("comment") == MARK)
     except (av.FFmpegError, OSError):
         return False
 

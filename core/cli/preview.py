@@ -70,10 +70,10 @@ def previewed(preview: "Preview | None", style: ProgressChoice) -> Iterator[None
 
 def _write(preview: "Preview", failed: frozenset[int], style: ProgressChoice, state: str) -> None:
     from vfxgan.interrupts import sigterm_interrupts
-    from vfxgan.progress import progress, say
+    from vfxgan.progress import ProgressStyle, progress, say
 
     # Machine lines have told of the frames by now, and programs that read them expect no second start.
-    shown = style.value if style is ProgressChoice.bar else "none"
+    shown: ProgressStyle = "bar" if style is ProgressChoice.bar else "none"
     try:
         with sigterm_interrupts(), progress(shown, "preview", preview.steps) as bar:
             line = preview.write(failed, bar)
