@@ -182,12 +182,12 @@ _DTYPES = {"half": np.float16, "float": np.float32, "uint8": np.uint8, "uint16":
 def _part(spec: Any, index: int) -> Part:
     return Part(
         index,
-        tuple(spec.channelnames),
+        tuple(_text(name) for name in spec.channelnames),
         tuple(str(spec.channelformat(channel)) for channel in range(spec.nchannels)),
         (spec.x, spec.y, spec.width, spec.height),
         (spec.full_x, spec.full_y, spec.full_width, spec.full_height),
         _attributes(spec),
-        {item.name: item.type for item in spec.extra_attribs},
+        {_text(item.name): item.type for item in spec.extra_attribs},
         bool(spec.deep),
         (spec.tile_width, spec.tile_height) if spec.tile_width else None,
     )
@@ -296,4 +296,17 @@ def _open(path: Path) -> Any:
 
 
 def _attributes(spec: Any) -> dict[str, Any]:
-    return {item.name: item.value for item in spec.extra_attribs}
+    return {_text(item.name): _text(item.value) for item in spec.extra_attribs}
+
+
+def _text(value: Any) -> Any:
+    """Words that are no UTF-8 are taken as Latin-1, which old headers hold; all else stays."""
+    if isinstance(value, tuple):
+        return tuple(_text(item) for item in value)
+    if not isinstance(value, str) or value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio
 
-from vfxgan.errors import TakenError, UsageError, WriteError
+from vfxgan.errors import ImageError, TakenError, UsageError, WriteError
 from vfxgan.exr_types import CARRY_ANY_BITS, float_to_uint
 from vfxgan.image_digests import file_pixel_digest
 from vfxgan.picture import FORMAT_OF_EXTENSION, Picture, Pixels, one_line
@@ -64,6 +64,7 @@ def write_picture(
         may_replace: False where there was no file when this one was begun, and none is to be lost.
     Raises:
         TakenError: there is a file by now, and it may not be replaced.
+        ImageError: an attribute is of a type that cannot be written.
         WriteError: full disk, permissions, or anything else that OpenImageIO reports. Nothing is left behind.
     """
     try:
@@ -134,12 +135,15 @@ def _spec(part: Picture) -> Any:
     spec.full_x, spec.full_y, spec.full_width, spec.full_height = part.display or (*part.origin, width, height)
     spec.attribute("DateTime", FIXED_DATE)
     for name, value in part.attributes.items():
-        if name in part.types:
-            spec.attribute(name, part.types[name], value)
-        elif isinstance(value, tuple):
-            spec.attribute(name, oiio.TypeDesc(f"float[{len(value)}]"), value)
-        else:
-            spec.attribute(name, value)
+        try:
+            if name in part.types:
+                spec.attribute(name, part.types[name], value)
+            elif isinstance(value, tuple):
+                spec.attribute(name, oiio.TypeDesc(f"float[{len(value)}]"), value)
+            else:
+                spec.attribute(name, value)
+        except (RuntimeError, TypeError, OverflowError) as error:
+            raise ImageError(f"its header's {name!r} cannot be written again; take it out of the plate") from error
     return spec
 
 

@@ -390,6 +390,18 @@ def test_names_in_a_file_cannot_write_to_the_terminal(cli: Any, model: Path, tmp
     assert "\x1b" not in result.err
 
 
+def test_headers_in_latin_1_are_carried_as_text(cli: Any, model: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "a.exr", noise(4), (*RGB, "maskX"), shotBy="(C) ABCX", compression="none")
+    data = source.read_bytes()
+    for before, after in ((b"ABCX", b"Ren\xe9"), (b"maskX\0", b"mask\xe9\0"), (b"shotBy\0", b"shotB\xff\0")):
+        assert before in data
+        data = data.replace(before, after)
+    source.write_bytes(data)
+    made = rendered(cli, model, source, "o.exr", "--keep-channels")
+    assert made.attributes["shotBÿ"] == "(C) René"
+    assert made.channels == (*RGB, "maské")
+
+
 def test_pages_of_text_in_a_header_are_carried_up_to_a_limit(
     cli: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
