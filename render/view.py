@@ -1,6 +1,5 @@
 """From scene-linear light to what a monitor shows: a view of an OpenColorIO config."""
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +50,6 @@ class View:
         return srgb_bytes(light) if display_referred else self.apply(light)
 
 
-@functools.lru_cache(maxsize=8)
 def find_view(name: str | None, ocio: str | None) -> View:
     """A view of the config, on sRGB in the built-in one, else on the config's default display.
 

@@ -251,6 +251,47 @@ def test_a_film_without_its_library_names_the_extra(
     assert render(cli, model, shot, "--preview", "p.png").code == 0
 
 
+def test_a_frame_of_another_shape_is_fitted_into_the_films(cli: Any, model: Path, shot: Path) -> None:
+    av = pytest.importorskip("av", reason="films need the review extra")
+    _write(shot.with_name("1002.exr"), np.full((64, 64, 3), 0.18, np.float16))
+    assert render(cli, model, shot, "--preview", "p.mp4", "--preview-clean").code == 0
+    with av.open("p.mp4") as container:
+        pictures = [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
+    assert [picture.shape for picture in pictures] == [(64, 96, 3)] * 3
+    assert np.abs(pictures[1][:, 20:76] - ACES_OF_018).max() <= 4
+    assert pictures[1][:, :12].max() <= 4
+    assert pictures[1][:, -12:].max() <= 4
+
+
+CONFIG = """ocio_profile_version: 2.1
+roles: {default: lin_rec709, scene_linear: lin_rec709}
+displays:
+  wall:
+    - !<View> {name: half, colorspace: halved}
+    - !<View> {name: plain, colorspace: lin_rec709}
+active_displays: [wall]
+active_views: [half, plain]
+colorspaces:
+  - !<ColorSpace> {name: lin_rec709, encoding: scene-linear}
+  - !<ColorSpace>
+    name: halved
+    from_scene_reference: !<MatrixTransform> {matrix: [0.5, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 0.5, 0, 0, 0, 0, 1]}
+"""
+
+
+def test_a_shows_own_views_are_found_through_its_config(
+    cli: Any, model: Path, shot: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("show.ocio").write_text(CONFIG)
+    monkeypatch.setenv("OCIO", "show.ocio")
+    _write(shot.with_name("1001.exr"), np.full((64, 96, 3), 0.5, np.float16))
+    for options, value in (((), 64), (("--preview-view", "plain"), 128)):
+        assert render(cli, model, shot, "--preview", "p.png", *options).code == 0
+        assert cells(read_picture(Path("p.png")).pixels, 3)[0] == [value] * 3
+    result = render(cli, model, shot, "--preview", "p.png", "--preview-view", "ACES")
+    assert "has no such view on 'wall'; it has: half; plain" in result.line
+
+
 def test_a_preview_beside_the_frames_is_none_of_them(cli: Any, model: Path, shot: Path) -> None:
     assert render(cli, model, shot, "--preview", "up/all.png").code == 0
     result = cli("verify", "up", "--progress", "none")
