@@ -271,6 +271,38 @@ def test_a_plot_and_a_table_are_written_and_only_such_are_replaced(cli: Any) -> 
         assert cli("compare", "a", "b", option, name, "--overwrite").code == 0
 
 
+def test_equal_frames_and_infinite_errors_are_marks_in_a_plot_and_missing_ones_gaps(
+    cli: Any, recwarn: pytest.WarningsRecorder
+) -> None:
+    pytest.importorskip("matplotlib", reason="plots need the review extra")
+    from matplotlib.figure import Figure
+
+    from vfxgan.render import compare_plot
+
+    for number in (1, 2, 3, 7, 8):
+        pixels = noise(number)
+        write(f"a/{number}.exr", pixels)
+        pixels[0, 0, 0] = {1: pixels[0, 0, 0], 2: np.nan}.get(number, 5)
+        write(f"b/{number}.exr", pixels)
+    drawn: list[Any] = []
+
+    class Kept(Figure):  # type: ignore[misc]
+        def savefig(self, *arguments: Any, **options: Any) -> None:
+            drawn.extend(self.axes)
+            super().savefig(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compare_plot, "require_plots", lambda: Kept)
+        assert cli("compare", "a", "b", "--plot", "p.png").code == 0
+    psnr, _, errors = drawn
+    curve, equal = psnr.lines[:2]
+    assert list(curve.get_xdata()) == [1, 2, 3, 4, 7, 8]
+    assert np.isnan(curve.get_ydata()[[0, 3]]).all()
+    assert list(equal.get_xdata()) == [1]
+    assert [list(line.get_xdata()) for line in errors.lines[1:]] == [[2], [1]]  # infinite above, none below
+    assert not [warning for warning in recwarn if "matplotlib" in str(warning.filename)]
+
+
 @pytest.mark.usefixtures("pair")
 def test_a_table_has_a_line_for_each_frame(cli: Any) -> None:
     result = cli("compare", "a", "b", "--progress", "none")
