@@ -121,7 +121,8 @@ class EngineRunner:
         return ""
 
     def _make_slot(self, shape: Shape | None) -> Slot:
-        context = self._made("room for its layers", lambda: self._engine.create_execution_context())
+        again = f" for a frame beside {len(self._slots)} other; with --threads 1 there is one" if self._slots else ""
+        context = self._made(f"room for its layers{again}", lambda: self._engine.create_execution_context())
         self.input_shape = self._set_input_shape(context, shape)
         self.output_shape = self._output_shape(context)
         return Slot(context, (self.input_name, self._output_name), (self.input_shape, self.output_shape), self._log)

@@ -330,6 +330,9 @@ class TestRunning:
         found = bindings.of(release)["no_memory_on_the_gpu"]
         assert found["left"] == [0, 0, 0]
         assert "cudaErrorMemoryAllocation; take a smaller tile or batch" in found["told"][0]
+        no_room = "cannot make room for its layers for a frame beside 1 other; with --threads 1 there is one"
+        assert found["second"] == [f"TensorRT {release} {no_room}"]
+        assert found["about"] == "1 at a time on the GPU, by CUDA graphs"
 
     def test_the_gpu_is_named(self, bindings, release):
         facts = {"name": "NVIDIA Rig 5", "compute_capability": "8.6", "memory_bytes": 24 << 30, "driver": "13.1"}

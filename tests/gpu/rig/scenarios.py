@@ -239,7 +239,12 @@ class Scenarios:
             told = refused(lambda: EngineRunner(PLAN))
         finally:
             CUDA.failing = None
-        return {"told": told, "left": CUDA.left()}
+        World(trt, cuda=CUDA, contexts=1).install()
+        second = refused(lambda: EngineRunner(PLAN))
+        World(trt, cuda=CUDA, contexts=1).install()
+        with EngineRunner(PLAN, slots=1) as runner:
+            about = runner.about
+        return {"told": told, "second": second, "about": about, "left": CUDA.left()}
 
     def the_gpu_in_use(self) -> Any:
         return vars(device_facts())

@@ -38,6 +38,7 @@ class World:
         profile: least, best and largest shape of the input.
         cuda: whose streams the engine runs on.
         captures: CUDA graphs can be made of it.
+        contexts: that there is memory for.
     """
 
     trt: Any
@@ -51,6 +52,7 @@ class World:
     profile: tuple[tuple[int, ...], ...] = ()
     cuda: CudaMemory | None = None
     captures: bool = True
+    contexts: int = 100
 
     def install(self) -> "World":
         self.specs = Specs(self.trt)
@@ -176,6 +178,9 @@ class World:
         )
 
     def _context(self) -> Any:
+        self.contexts -= 1
+        if self.contexts < 0:
+            return None
         context = Context(self, self.shapes[0])
         return self.specs.object(
             "IExecutionContext",
