@@ -190,6 +190,7 @@ _PNG_END = bytes.fromhex("0000000049454e44ae426082")
 
 def _check_complete(temporary: Path, path: Path, picture: Picture) -> None:
     """A full disk shows in the size or in the last line, whatever the library said."""
+    temporary.stat()  # gone if its folder was taken away, and then OSError says so
     if path.suffix.lower() == ".png":
         with temporary.open("rb") as file:
             file.seek(-min(len(_PNG_END), temporary.stat().st_size), os.SEEK_END)

@@ -154,7 +154,7 @@ def test_a_folder_that_vanishes_in_mid_run_ends_it_in_one_line(paused: Any, cli:
     shutil.rmtree("up")
     code, errors = go_on(process)
     assert code == 1
-    assert "cannot be written (No such file or directory)" in last_line(errors)
+    assert "cannot be written (" in last_line(errors)  # and why, by the system or by OpenImageIO
     assert "of 30 frames are done" in last_line(errors)
     assert cli("render", model, "--in", shot, "--out", "up/####.exr").code == 0
     assert cli("verify", "up", "--progress", "none").code == 0
