@@ -97,7 +97,8 @@ def _described(name: str, size: tuple[int, ...], windows: tuple[int, ...], plane
 
 
 def _name(attributes: Any) -> str:
-    return str(attributes.get("oiio:subimagename") or attributes.get("name") or "")
+    names = (attributes.get("oiio:subimagename"), attributes.get("name"))
+    return next((name for name in names if isinstance(name, str) and name), "")
 
 
 def _dtype_string(kind: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 from vfxgan.errors import ImageError
-from vfxgan.picture import MAX_HEADER_CHARS, MAX_PARTS, Picture, Pixels, Window, one_line
+from vfxgan.picture import MAX_HEADER_CHARS, MAX_PARTS, Picture, Pixels, Window, one_line, trouble_of
 
 STRIP_ROWS = 64  # read at a time; a multiple of the rows that most compressions hold together
 DWAB_ROWS = 256
@@ -65,12 +65,16 @@ class Part:
     @property
     def name(self) -> str:
         """As multi-part EXR has it; "" for none."""
-        return str(self.attributes.get("oiio:subimagename") or self.attributes.get("name") or "")
+        return self._word("oiio:subimagename") or self._word("name")
 
     @property
     def view(self) -> str:
         """Of a part that is one view; "" for none."""
-        return str(self.attributes.get("view") or "")
+        return self._word("view")
+
+    def _word(self, name: str) -> str:
+        value = self.attributes.get(name)  # in a damaged or hostile file it may be anything
+        return value if isinstance(value, str) else ""
 
     def widest(self, chosen: Sequence[int]) -> str:
         """The one type that holds all of these channels."""
@@ -152,7 +156,7 @@ class OpenImage:
             yield slice(top, bottom), strip if places == list(range(end - first)) else strip[..., places]
 
     def _checked(self, got: Any) -> Any:
-        trouble = self._source.geterror() or oiio.geterror()
+        trouble = trouble_of(self._source)
         if got is None or trouble:
             reason = one_line(trouble) or "no pixels"
             raise ImageError(f"{self.path}: cut short or damaged ({reason}); replace the file")
@@ -171,8 +175,7 @@ class OpenImage:
             if len(parts) > MAX_PARTS or letters > MAX_HEADER_CHARS:
                 what = f"more than {MAX_PARTS} parts" if len(parts) > MAX_PARTS else f"{letters >> 20} MiB of text"
                 raise ImageError(f"{self.path}: its header holds {what}; replace the file")
-        # Of the part that was not there; read and thus cleared.
-        _ = self._source.geterror(), oiio.geterror()
+        trouble_of(self._source)  # of the part that was not there
         return tuple(parts)
 
 
@@ -288,7 +291,7 @@ def _open(path: Path) -> Any:
     wanted.attribute("oiio:UnassociatedAlpha", 1)  # never let it multiply encoded values by alpha
     source = oiio.ImageInput.open(str(path), wanted)
     if source is None:
-        reason = one_line(oiio.geterror())
+        reason = one_line(trouble_of())
         if "ubsampled" in reason:
             raise ImageError(f"{path}: holds luminance and chroma, which is subsampled; convert it to RGB")
         raise ImageError(f"{path}: cannot be read as an image ({reason}); give an EXR or PNG")

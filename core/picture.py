@@ -78,6 +78,17 @@ def use_threads(count: int) -> None:
     oiio.attribute("exr_threads", count if count > 1 else -1)
 
 
+def trouble_of(*sources: Any) -> str:
+    """What OpenImageIO has to say, of these files and in general; it is forgotten by that."""
+    said = []
+    for source in (*sources, oiio):
+        try:
+            said.append(str(source.geterror()))
+        except UnicodeDecodeError:  # it quotes a damaged file
+            said.append("it is damaged")
+    return " ".join(filter(None, said))
+
+
 def one_line(text: str) -> str:
     """What a library or a file says, which may be pages or worse, in one printable line of readable length."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

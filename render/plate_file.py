@@ -89,17 +89,18 @@ def _plate_space(
 ) -> tuple[Converts | None, Converts | None, str]:
     """From the plate's space, into it, and what was assumed."""
     name, note = output.in_colorspace, ""
-    named = part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")
+    told = [part.attributes.get(key) for key in ("colorInteropID", "vfxgan:colorspace")]
+    named = next((value for value in told if isinstance(value, str) and value), "")
     if name is None and file_format == "dpx":
         raise ImageError(f"{path}: a DPX does not say which space it is in; name it with --in-colorspace")
     if name is None and file_format != "openexr" and _is_integer(part):
         linear = "lin_" in str(part.attributes.get("oiio:ColorSpace", "")).lower()
         return (None, None, "") if linear else (SrgbToLight(), None, "")
-    if name is None and isinstance(named, str) and named not in ("", "unknown", "data"):
+    if name is None and named not in ("", "unknown", "data"):
         name = named
     if name is None:
         primaries = part.attributes.get("chromaticities")
-        if primaries is not None:
+        if isinstance(primaries, tuple):
             known = _known_primaries(primaries)
             if known is None:
                 return (*_own_primaries(primaries, path), "")

@@ -119,7 +119,7 @@ def _png(made: Made, image: OpenImage, scale: int) -> Picture:
     (x, y, width, height), (left, top, across, down) = made.data, made.display
     attributes = {"oiio:UnassociatedAlpha": 1}
     aspect = image.parts[0].attributes.get("PixelAspectRatio", 1.0)
-    if aspect != 1.0:
+    if isinstance(aspect, float) and aspect != 1.0:
         attributes["PixelAspectRatio"] = aspect
     channels = CHANNELS[: made.pixels.shape[2]]
     if made.data == made.display:

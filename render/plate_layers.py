@@ -63,7 +63,9 @@ def view_and_layer(name: str, views: Sequence[str]) -> tuple[str, str, str]:
 def views_of(part: Part) -> tuple[str, ...]:
     """Of a single part that holds several views, the default one first; else nothing."""
     views = part.attributes.get("multiView")
-    return (views,) if isinstance(views, str) else tuple(views or ())
+    if isinstance(views, str):
+        return (views,)
+    return tuple(view for view in views if isinstance(view, str)) if isinstance(views, tuple) else ()
 
 
 def choose_pictures(parts: Sequence[Part], path: Path, output: OutputOptions) -> tuple[Chosen, ...]:

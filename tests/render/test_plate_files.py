@@ -38,6 +38,8 @@ def write(path: Path, pixels: np.ndarray, channels: tuple[str, ...] = (), **attr
     for name, value in attributes.items():
         if name == "tile":
             spec.tile_width = spec.tile_height = value
+        elif isinstance(value, tuple):
+            spec.attribute(name, oiio.TypeDesc(f"float[{len(value)}]"), value)
         else:
             spec.attribute(name.replace("__", ":"), value)
     target = oiio.ImageOutput.create(str(path))
@@ -370,6 +372,28 @@ def test_windows_that_no_honest_file_has_are_one_line(
     assert f"frame 0: {source}: " in result.err
     assert reason in result.err
     assert all(len(line) < 500 for line in result.err.splitlines())
+
+
+@pytest.mark.parametrize("extension", ["exr", "png", "tif", "dpx"])
+def test_damaged_plates_end_in_a_frame_or_in_a_line(cli: Any, model: Path, tmp_path: Path, extension: str) -> None:
+    pixels = noise() if extension == "exr" else codes(3, np.uint16)
+    facts = {"chromaticities": (0.7, 0.3, 0.17, 0.72, 0.13, 0.04, 0.3457, 0.3585), "view": "left"}
+    whole = write(tmp_path / f"a.{extension}", pixels, **facts if extension == "exr" else {}).read_bytes()
+    (tmp_path / "p").mkdir()
+    random = np.random.RandomState(7)
+    for number in range(30):
+        data = bytearray(whole[: random.randint(1, len(whole))] if number % 4 == 0 else whole)
+        for place in random.randint(0, len(data), 3):
+            data[place] = random.choice([0, 1, 127, 128, 255])
+        (tmp_path / "p" / f"{number:04d}.{extension}").write_bytes(data)
+    options = ("--in-colorspace", "ACEScct") if extension == "dpx" else ()
+    source = tmp_path / "p" / f"####.{extension}"
+    result = cli("render", model, "--in", source, "--out", "o/####.exr", "--bad-pixels", "zero", *options)
+    assert result.code in (0, 3), result
+    made = len(list(Path("o").iterdir()))
+    failed = sum(line.startswith("warning: frame ") for line in result.err.splitlines())
+    assert made + failed == 30
+    assert made == 0 or cli("verify", "o").code == 0
 
 
 def test_more_parts_than_anybody_needs_are_refused(cli: Any, model: Path, tmp_path: Path) -> None:
