@@ -17,7 +17,7 @@ import pytest
 from vfxgan.images import Picture, read_picture, write_picture
 from vfxgan.recipe import read_stamp
 
-PLATES = 30
+PLATES = 60  # more than a render gets through before it can be stopped
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, PR_CAPBSET_DROP = 1, 2, 24  # linux/capability.h, linux/prctl.h
 
 
@@ -28,7 +28,7 @@ def model(image_model: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shot(tmp_path: Path) -> Path:
-    """Thirty plates of noise."""
+    """Sixty plates of noise."""
     return make_shot(tmp_path / "plate")
 
 
@@ -130,12 +130,12 @@ def test_a_disk_too_full_for_the_preview_does_not_fail_the_frames(
 
 def test_plates_that_vanish_in_mid_run_fail_by_name(paused: Any, model: Path, shot: Path) -> None:
     process = paused(model, "--in", shot, "--out", "up/####.exr")
-    for number in (20, 21):
+    for number in (56, 57):
         shot.with_name(f"{number:04d}.exr").unlink()
     code, errors = go_on(process)
     assert code == 3
-    assert f"{shot.with_name('0020.exr')}: no such file" in errors
-    assert "2 of 30 frames failed: 20, 21; the others are done" in last_line(errors)
+    assert f"{shot.with_name('0056.exr')}: no such file" in errors
+    assert "2 of 60 frames failed: 56, 57; the others are done" in last_line(errors)
     assert len(list(Path("up").iterdir())) == PLATES - 2
 
 
@@ -143,10 +143,10 @@ def test_a_plate_that_is_replaced_in_mid_run_gives_a_frame_of_the_new_one(
     paused: Any, cli: Any, model: Path, shot: Path
 ) -> None:
     process = paused(model, "--in", shot, "--out", "up/####.exr")
-    shutil.copy(shot.with_name("0001.exr"), shot.with_name("0020.exr"))
+    shutil.copy(shot.with_name("0001.exr"), shot.with_name("0056.exr"))
     assert go_on(process)[0] == 0
-    assert Path("up/0020.exr").read_bytes() == Path("up/0001.exr").read_bytes()
-    assert "0 rendered, 30 were done before" in cli("render", model, "--in", shot, "--out", "up/####.exr").line
+    assert Path("up/0056.exr").read_bytes() == Path("up/0001.exr").read_bytes()
+    assert "0 rendered, 60 were done before" in cli("render", model, "--in", shot, "--out", "up/####.exr").line
 
 
 def test_a_folder_that_vanishes_in_mid_run_ends_it_in_one_line(paused: Any, cli: Any, model: Path, shot: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_folder_that_vanishes_in_mid_run_ends_it_in_one_line(paused: Any, cli:
     code, errors = go_on(process)
     assert code == 1
     assert "cannot be written (" in last_line(errors)  # and why, by the system or by OpenImageIO
-    assert "of 30 frames are done" in last_line(errors)
+    assert "of 60 frames are done" in last_line(errors)
     assert cli("render", model, "--in", shot, "--out", "up/####.exr").code == 0
     assert cli("verify", "up", "--progress", "none").code == 0
     assert len(list(Path("up").iterdir())) == PLATES
@@ -166,7 +166,7 @@ def test_a_frame_that_vanishes_in_mid_run_is_made_by_the_next(paused: Any, cli: 
     before = Path("up/0001.exr").read_bytes()
     Path("up/0001.exr").unlink()
     assert go_on(process)[0] == 0
-    assert "1 rendered, 29 were done before" in cli("render", model, "--in", shot, "--out", "up/####.exr").line
+    assert "1 rendered, 59 were done before" in cli("render", model, "--in", shot, "--out", "up/####.exr").line
     assert Path("up/0001.exr").read_bytes() == before
 
 
@@ -226,7 +226,7 @@ def test_a_plate_that_may_not_be_read_fails_by_name(powerless: Any, model: Path,
     code, errors = powerless("render", model, "--in", shot, "--out", "up/####.exr")
     assert code == 3, errors
     assert f"frame 7: {shot.with_name('0007.exr')}: cannot be read" in errors
-    assert "1 of 30 frames failed: 7; the others are done" in last_line(errors)
+    assert "1 of 60 frames failed: 7; the others are done" in last_line(errors)
 
 
 def test_a_folder_that_may_not_be_written_to_is_named_before_the_start(powerless: Any, model: Path, shot: Path) -> None:
@@ -259,7 +259,7 @@ def test_pixels_that_were_changed_under_our_recipe_are_made_again(cli: Any, mode
     pixels[3, 5, 1] += np.float16(0.5)
     header = {name: value for name, value in picture.attributes.items() if name.startswith("vfxgan")}
     write_picture(frame, Picture(pixels, picture.channels, header))
-    assert "1 rendered, 29 were done before" in cli(*command).line
+    assert "1 rendered, 59 were done before" in cli(*command).line
     assert frame.read_bytes() == whole
 
 
@@ -274,7 +274,7 @@ def test_frames_of_other_options_are_listed_and_left_alone(cli: Any, model: Path
     assert frames_of(Path("up")) == before
     result = cli(*command, "--bit-depth", "float", "--overwrite")
     assert result.code == 0
-    assert "30 frames in up/####.exr" in result.line
+    assert "60 frames in up/####.exr" in result.line
     assert all(read_picture(path).pixels.dtype == np.float32 for path in Path("up").iterdir())
 
 
@@ -287,7 +287,7 @@ def test_the_same_render_twice_at_once_gives_each_frame_once(
     said = [process.communicate()[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     for errors in said:
-        assert "30 frames in up/####.exr" in last_line(errors)
+        assert "60 frames in up/####.exr" in last_line(errors)
     assert frames_of(Path("up")) == frames_of(Path("whole"))
 
 
