@@ -117,7 +117,7 @@ _DCT_NAMES = ("R", "G", "B", "Y", "RY", "BY")
 def _png(made: Made, image: OpenImage, scale: int) -> Picture:
     """The display window, 0 where the plate has no pixels."""
     (x, y, width, height), (left, top, across, down) = made.data, made.display
-    attributes = {"oiio:UnassociatedAlpha": 1}
+    attributes: dict[str, Any] = {"oiio:UnassociatedAlpha": 1}
     aspect = image.parts[0].attributes.get("PixelAspectRatio", 1.0)
     if isinstance(aspect, float) and aspect != 1.0:
         attributes["PixelAspectRatio"] = aspect

@@ -391,8 +391,8 @@ def test_damaged_plates_end_in_a_frame_or_in_a_line(cli: Any, model: Path, tmp_p
     result = cli("render", model, "--in", source, "--out", "o/####.exr", "--bad-pixels", "zero", *options)
     assert result.code in (0, 3), result
     made = len(list(Path("o").iterdir()))
-    failed = sum(line.startswith("warning: frame ") for line in result.err.splitlines())
-    assert made + failed == 30
+    assert result.code == 0 or f"{30 - made} of 30 frames failed" in result.line
+    assert result.code == 3 or made == 30
     assert made == 0 or cli("verify", "o").code == 0
 
 
