@@ -381,7 +381,8 @@ def test_damaged_plates_end_in_a_frame_or_in_a_line(cli: Any, model: Path, tmp_p
     whole = write(tmp_path / f"a.{extension}", pixels, **facts if extension == "exr" else {}).read_bytes()
     (tmp_path / "p").mkdir()
     random = np.random.RandomState(7)
-    for number in range(30):
+    count = 12 if extension == "dpx" else 30  # its header says little else than sizes, and large ones take long
+    for number in range(count):
         data = bytearray(whole[: random.randint(1, len(whole))] if number % 4 == 0 else whole)
         for place in random.randint(0, len(data), 3):
             data[place] = random.choice([0, 1, 127, 128, 255])
@@ -391,8 +392,8 @@ def test_damaged_plates_end_in_a_frame_or_in_a_line(cli: Any, model: Path, tmp_p
     result = cli("render", model, "--in", source, "--out", "o/####.exr", "--bad-pixels", "zero", *options)
     assert result.code in (0, 3), result
     made = len(list(Path("o").iterdir()))
-    assert result.code == 0 or f"{30 - made} of 30 frames failed" in result.line
-    assert result.code == 3 or made == 30
+    assert result.code == 0 or f"{count - made} of {count} frames failed" in result.line
+    assert result.code == 3 or made == count
     assert made == 0 or cli("verify", "o").code == 0
 
 
