@@ -269,12 +269,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         quick = arguments.quick
-        if "srresnet" in wanted:
-            facts["srresnet"] = speed(
-                "srresnet", (180, 320) if quick else (540, 960), 2 if quick else 4, 1 if quick else 3, folder
-            )
-        if "rrdb" in wanted:
-            facts["rrdb"] = speed("rrdb", (90, 160) if quick else (360, 640), 2, 1 if quick else 2, folder)
+        for network, size, frames, turns in (("srresnet", (360, 640), 3, 3), ("rrdb", (270, 480), 2, 2)):
+            if network in wanted:
+                size = (size[0] // 4, size[1] // 4) if quick else size
+                facts[network] = speed(network, size, frames, 1 if quick else turns, folder)
         if "memory" in wanted:
             facts["memory"] = memory(quick, folder)
     print(json.dumps(facts, indent=2))

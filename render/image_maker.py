@@ -29,7 +29,8 @@ from vfxgan.spec import ImageInput
 
 Array = NDArray[np.float32]
 
-STRIP_ROWS = 64  # of the plate, where a raw picture is finished at once
+STRIP_ROWS = 64  # of the plate, finished at once
+STRIPS_AHEAD = 4  # in memory at a time, on however many cores
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class ImageMaker:
             return store_planes(light, pixels[rows], spaces.from_light)
 
         parts = (partial(store, top, strip) for top, strip in strips)
-        clipped = sum(self.tasks.in_order(parts))
+        clipped = sum(self.tasks.in_order(parts, STRIPS_AHEAD))
         notes = self._notes(work)
         if self.output.regrain and grain is NO_GRAIN:
             notes = (*notes, "no grain was found on some plates, so none is put back on them")

@@ -52,16 +52,20 @@ class SharedTasks:
         self.changed = threading.Condition()
         self._open: deque[Part[object]] = deque()
 
-    def in_order(self, works: Iterable[Callable[[], T]]) -> Iterator[T]:
+    def in_order(self, works: Iterable[Callable[[], T]], most: int | None = None) -> Iterator[T]:
         """Results in order, each as soon as it is there. Parts may run on other threads, and some of them early.
+
+        Args:
+            most: parts in memory at a time; None: one a thread.
 
         Raises:
             What a part raised, at its place.
         """
         source, waiting = iter(works), deque[Part[T]]()
+        ahead = min(self.threads, most or self.threads)
         try:
             while True:
-                while len(waiting) < self.threads and (work := next(source, None)) is not None:
+                while len(waiting) < ahead and (work := next(source, None)) is not None:
                     waiting.append(self._lay_open(work))
                 if not waiting:
                     return
