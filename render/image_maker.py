@@ -215,7 +215,9 @@ class ImageMaker:
         try:
             made = self.runtime.infer(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
         except (MemoryError, RuntimeFailure) as error:
-            raise _out_of_memory(error, places[0], spec.input) if _is_memory(error) else error from None
+            if not _is_memory(error):
+                raise
+            raise _out_of_memory(places[0], self.rules[0]) from error
         used = [
             y[:, row.used(spec.scale), column.used(spec.scale)] for y, (row, column) in zip(made, places, strict=True)
         ]
@@ -265,11 +267,9 @@ def _is_memory(error: BaseException) -> bool:
     return any(word in text for word in MEMORY_WORDS)
 
 
-def _out_of_memory(error: BaseException, place: tuple[Cell, Cell], source: object) -> OutOfMemory:
-    assert isinstance(source, ImageInput)
+def _out_of_memory(place: tuple[Cell, Cell], rule: TileRule) -> OutOfMemory:
     rows, columns = _size(place)
-    half = max(max(rows, columns) // 2 // source.size_multiple, 1) * source.size_multiple
-    return OutOfMemory(
-        f"not enough memory for {columns}×{rows} px at a time ({' '.join(str(error).split())[:160] or 'allocation'}); "
-        f"give --tile {half}, or fewer --threads"
-    )
+    half = max(max(rows, columns) // 2 // rule.multiple, 1) * rule.multiple
+    anyway = " --tile-anyway" if rule.whole_display else ""
+    remedy = f"give --tile {half}{anyway}" if not rule.static else "export it for a smaller size"
+    return OutOfMemory(f"not enough memory for {columns}×{rows} px at a time; {remedy}, or fewer --threads")

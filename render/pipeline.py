@@ -132,6 +132,8 @@ class _Crew:
             made = self._work(frame)
         except (WriteError, OutOfMemory):
             raise  # a disk that is full for one frame is full for all, and so is memory
+        except MemoryError as error:
+            raise OutOfMemory(f"frame {frame.number}: not enough memory ({error}); give fewer --threads") from error
         except VfxganError as error:
             named = "" if frame.source in str(error) else f" ({frame.source})"
             reason = f"frame {frame.name}{named}: {error}"

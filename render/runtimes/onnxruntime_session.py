@@ -10,7 +10,7 @@ from vfxgan.recipe import Plain
 from vfxgan.render.runtimes.checks import check_input, check_picture, filled, known_shape, static_batch
 from vfxgan.render.runtimes.protocol import Array
 
-ERRORS_ONLY = 3
+FATAL_ONLY = 4  # its errors come as exceptions too, and are told in one line of ours
 
 Provider = str | tuple[str, dict[str, str]]
 
@@ -59,12 +59,12 @@ class OnnxRuntimeSession:
 
 
 def _open(onnxruntime: Any, model: ModelFile, providers: Sequence[Provider], settings: Mapping[str, str]) -> Any:
-    onnxruntime.set_default_logger_severity(ERRORS_ONLY)
+    onnxruntime.set_default_logger_severity(FATAL_ONLY)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     for name, value in settings.items():
         options.add_session_config_entry(name, value)
     try:
