@@ -1,7 +1,9 @@
 """A plate's alpha beside the network: colour is divided by it before, and multiplied by it, enlarged, after.
 
-Where alpha is 0 and colour is not (emission), colour stays as it is. Where both are 0 there is no colour: the nearest
-one is put there, so that the network sees no edge that is not in the picture.
+Where alpha is 0 and colour is not (emission), colour stays as it is; also where alpha is so small beside that of its
+neighbours that colour over it would outshine them. Light of 1 at an alpha of 0.001 is a glow; as a colour of 1000 it
+would leak into a matte of 1 next to it. Where both are 0 there is no colour: the nearest one is put there, so that the
+network sees no edge that is not in the picture.
 """
 
 from collections.abc import Callable
@@ -17,6 +19,8 @@ Array = NDArray[np.float32]
 Read = Callable[[slice, slice], tuple[Array, Array]]
 
 ROWS_AT_A_TIME = 64  # even
+# How much brighter than its neighbourhood a colour may be under the neighbourhood's alpha, and still be a colour.
+OUTSHINES = 2
 _LARGEST = np.finfo(np.float32).max
 
 
@@ -30,18 +34,20 @@ class Divided:
     """
 
     read: Read
+    height: int
+    width: int
     means_nothing: bool
     nearest: Array | None
 
     def colour(self, rows: slice, columns: slice) -> Array:
         """[3, h, w], what the network is to see."""
-        light, alpha = self.read(rows, columns)
         if self.means_nothing:
-            return light
-        covered = alpha > 0
+            return self.read(rows, columns)[0]
+        light, alpha, emits = _with_emission(self.read, rows, columns, self.height, self.width)
+        covered = (alpha > 0) & ~emits
         colour = _quotient(light, alpha, light.copy(), covered)
         if self.nearest is not None:
-            empty = ~covered & ~(light != 0).any(axis=0)
+            empty = ~covered & ~emits
             if empty.any():
                 colour = np.where(empty, _doubled(self.nearest, rows, columns), colour)
         return colour
@@ -55,7 +61,7 @@ def divide(read: Read, height: int, width: int) -> Divided:
         covered = covered or bool((alpha > 0).any())
         empty = empty or bool(((alpha <= 0) & ~(light != 0).any(axis=0)).any())
     nearest = _nearest(read, height, width) if covered and empty else None
-    return Divided(read, not covered, nearest)
+    return Divided(read, height, width, not covered, nearest)
 
 
 def multiply(colour: Array, light: Array, alpha: Array, scale: int, margin: int, *, means_nothing: bool) -> Array:
@@ -63,7 +69,7 @@ def multiply(colour: Array, light: Array, alpha: Array, scale: int, margin: int,
 
     Args:
         colour: [3, s·h, s·w], linear.
-        light, alpha: [3, h + 2·margin, w + 2·margin] and [h + 2·margin, …] of the plate, as stored; margin ≥ 1.
+        light, alpha: [3, h + 2·margin, w + 2·margin] and [h + 2·margin, …] of the plate, as stored; margin ≥ 2.
         means_nothing: of `Divided`.
     Returns:
         [4, s·h, s·w]: premultiplied RGB, and alpha within its neighbours' range.
@@ -77,13 +83,41 @@ def multiply(colour: Array, light: Array, alpha: Array, scale: int, margin: int,
     if means_nothing:
         return np.concatenate([colour, matte[None]])
     made = colour * matte
-    emits = (alpha <= 0) & (light != 0).any(axis=0)
+    emits = _emits(light, alpha)
     if emits.any():
         emission = large(emits.astype(np.float32))
         made = np.where(emission == 1, colour, made)
         # Divided and undivided colour have no mean: where the two meet, the light itself is enlarged.
         made = np.where((emission > 0) & (emission < 1), large(light), made)
     return np.concatenate([made, matte[None]])
+
+
+def _emits(light: Array, alpha: Array) -> NDArray[np.bool_]:
+    """[h, w]: where light is not a colour under its alpha. Right up to one pixel from the region's edges."""
+    brightest = np.abs(light).max(axis=0)
+    with np.errstate(over="ignore"):
+        outshines = brightest * _largest_around(alpha) > OUTSHINES * _largest_around(brightest) * alpha
+    return (brightest > 0) & ((alpha <= 0) | outshines)
+
+
+def _with_emission(
+    read: Read, rows: slice, columns: slice, height: int, width: int
+) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """A region of a plate: its light, its alpha, and where that light is emission."""
+    grown = [slice(max(part.start - 1, 0), min(part.stop + 1, end)) for part, end in ((rows, height), (columns, width))]
+    light, alpha = read(grown[0], grown[1])
+    inner = tuple(
+        slice(part.start - large.start, part.stop - large.start)
+        for part, large in zip((rows, columns), grown, strict=True)
+    )
+    return light[(slice(None), *inner)], alpha[inner], _emits(light, alpha)[inner]
+
+
+def _largest_around(plane: Array) -> Array:
+    """The largest of each 3×3."""
+    padded = np.pad(plane, 1, mode="edge")
+    rows = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
+    return np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
 
 
 def _strips(height: int) -> list[slice]:
@@ -95,11 +129,10 @@ def _nearest(read: Read, height: int, width: int) -> Array:
     light = np.empty((3, -(-height // 2), -(-width // 2)), np.float32)
     weight = np.empty(light.shape[1:], np.float32)
     for rows in _strips(height):
-        stored, alpha = read(rows, slice(0, width))
-        emission = (alpha <= 0) & (stored != 0).any(axis=0)
+        stored, alpha, emits = _with_emission(read, rows, slice(0, width), height, width)
         half = slice(rows.start // 2, -(-rows.stop // 2))
         light[:, half] = _halved(stored)
-        weight[half] = _halved(np.clip(alpha, 0, 1) + emission)
+        weight[half] = _halved(np.where(emits, np.float32(1), np.clip(alpha, 0, 1)))
     coarse = _spread(light, weight)
     return _quotient(light, weight, coarse, weight > 0)
 

@@ -13,7 +13,7 @@ from vfxgan.spec import ModelSpec
 
 Array = NDArray[np.float32]
 
-MARGIN_PX = 1  # of the plate, around a strip: bilinear sees one neighbour
+MARGIN_PX = 2  # of the plate, around a strip: bilinear sees one neighbour, and emission is told by its neighbours
 
 
 class Finishing:

@@ -132,6 +132,29 @@ def test_light_without_alpha_survives(cli: Any, image_model: Any, tmp_path: Path
     assert not made[:, 22:38].any()
 
 
+@pytest.mark.parametrize("options", [(), ("--mix", 0)])
+def test_a_glow_over_little_alpha_neither_sparkles_nor_leaks(
+    cli: Any, tmp_path: Path, options: tuple[Any, ...]
+) -> None:
+    # Light of 1 over an alpha of 0.001, beside a matte; noise of a generator's alpha; a lamp with its glow.
+    glow = np.zeros((24, 40, 4), np.float32)
+    glow[:, :20] = (1, 1, 1, 0.001)
+    glow[:, 20:] = (0.2, 0.2, 0.2, 1)
+    speck = np.zeros((24, 40, 4), np.float32)
+    speck[:, 16:] = (0.02, 0.01, 0.005, 0.107)
+    speck[4:20, 12:16] = (0.009, 0.004, 0.001, 1e-6)
+    y, x = np.mgrid[:24, :40]
+    distance = np.hypot(y - 11.5, x - 19.5)
+    lamp = np.repeat((3.8 * np.exp(-distance / 4))[..., None], 4, 2).astype(np.float32)
+    lamp[..., 3] = np.where(distance < 4, 1, np.where(distance < 9, 0.002, 0))
+    for place, pixels in enumerate((glow, speck, lamp)):
+        made = rendered(cli, "upscaler", plate(tmp_path / f"{place}.exr", pixels), f"o{place}.exr", *options).pixels
+        assert made[..., :3].max() < 1.35 * pixels[..., :3].max(), place
+        # Where the plate is smooth the frame is as well: no dotted rims.
+        reduced = made[..., :3].reshape(24, 2, 40, 2, 3).mean((1, 3))
+        assert np.abs(reduced - pixels[..., :3]).max() < 0.35 * pixels[..., :3].max(), place
+
+
 def test_an_alpha_that_is_empty_everywhere_means_nothing(cli: Any, image_model: Any, tmp_path: Path) -> None:
     colour = noise(12, 12)
     colour[4:8, 4:8] = 0
