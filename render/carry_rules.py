@@ -10,10 +10,12 @@ from vfxgan.render.plate_layers import view_and_layer, views_of
 Rule = Literal["nearest", "matte", "vector", "colour"]
 
 MATTES = ("a", "alpha", "mask", "matte", "opacity", "coverage", "holdout")
+DEPTHS = ("z", "zback", "zfront", "depth", "deep", "zdepth")
+NORMALS = ("n", "normal", "normals", "ng", "nworld")
 DATA_CHANNELS = ("z", "zback", "zfront", "depth", "indexob", "indexma")
 DATA_LAYERS = (
     "z", "depth", "deep", "zdepth", "p", "pos", "position", "worldposition", "worldpos", "pworld", "pref", "pointworld",
-    "n", "normal", "normals", "ng", "nworld", "uv", "st",
+    *NORMALS, "uv", "st",
 )  # fmt: skip
 VECTOR_LAYERS = (
     "forward", "backward", "motion", "motionvector", "motionvectors", "mv", "velocity", "vector", "vectors", "flow",
@@ -62,6 +64,26 @@ def counts_pixels(part: Part, index: int) -> bool:
     layer, view, base = split[index]
     others = {last.lower() for *place, last in split if place == [layer, view]}
     return base.lower() in _PIXEL_AXES or "w" in others or len(others) == 1
+
+
+def kind_of_data(parts: Sequence[Part], part: Part, index: int) -> str:
+    """What a channel holds that is no picture, in a word, by the rules that carry it; "" for colour and mattes."""
+    rule, name = rules(parts, part, [index])[index], part.channels[index]
+    if rule == "vector":
+        return "motion"
+    if rule != "nearest":
+        return ""
+    if _is_cryptomatte(name, part.name, cryptomatte_layers(parts)):
+        return "Cryptomatte"
+    layer, _, base = view_and_layer(name, views_of(part))
+    words = [_DIGITS.sub("", word).lower() for word in (layer or part.name).split(".")]
+    if base.lower() in DEPTHS or any(word in DEPTHS for word in words):
+        return "depth"
+    if any(word in NORMALS for word in words):
+        return "normals"
+    if any(word in ("uv", "st") for word in words):
+        return "texture coordinates"
+    return "position" if any(word in DATA_LAYERS for word in words) else "ids"
 
 
 def cryptomatte_layers(parts: Sequence[Part]) -> tuple[str, ...]:

@@ -168,6 +168,8 @@ class ImageMaker:
         notes = self._notes(work)
         if self.output.regrain and grain is NO_GRAIN:
             notes = (*notes, "no grain was found on some plates, so none is put back on them")
+        elif self.output.regrain and grain.is_none:
+            notes = (*notes, "the network keeps the grain of some plates: none is missing, so none is put back on them")
         return Drawn(pixels, clipped, notes)
 
     def _grain(self, work: _Work) -> Grain:

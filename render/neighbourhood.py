@@ -3,13 +3,15 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vfxgan.errors import ImageError
 from vfxgan.render.image_maker import Drawn, ImageMaker
 from vfxgan.render.options import BitDepth
 from vfxgan.render.plate_file import Spaces
@@ -19,6 +21,8 @@ from vfxgan.render.temporal import Average, Flows, Guide, find_flows, find_motio
 
 KEPT_BYTES = 1 << 30  # of raw outputs
 KEPT_FLOW_BYTES = 1 << 28
+ALONE = "some frames have no neighbour on disk: they are as without --temporal"
+UNFIT = "on some frames no neighbour fits (a cut, or it moves too far): they are as without --temporal"
 
 T = TypeVar("T", bound="HasSize")
 Key = tuple[str, ...]
@@ -132,15 +136,18 @@ class Stabiliser:
             ImageError, OutOfMemory, RuntimeFailure: as `ImageMaker.draw`, of the plate or of a neighbour.
         """
         own = self._shot(digest, image.label, lambda _: (image, spaces))
-        average = Average(own.raw, self._images.model.spec.scale)
+        average, fitting = Average(own.raw, self._images.model.spec.scale), 0
         for neighbour in sorted(neighbours, key=lambda neighbour: neighbour.offset):
-            other = self._shot(neighbour.digest, image.label, neighbour.load)
+            with naming_neighbour(neighbour.offset):
+                other = self._shot(neighbour.digest, image.label, neighbour.load)
             flows = self._flows_between((digest, own), (neighbour.digest, other), image.label)
             motion = find_motion(own.guide, other.guide, flows)
             if motion is not None:
                 # Less the further away, so that no frame comes or goes at once as the neighbourhood moves on.
                 average.add(other.raw, motion, 1 - abs(neighbour.offset) / (self._reach + 1))
-        return self._images.finish(average.result(), image, spaces, depth, number)
+                fitting += 1
+        drawn = self._images.finish(average.result(), image, spaces, depth, number)
+        return drawn if fitting else replace(drawn, notes=(*drawn.notes, UNFIT if neighbours else ALONE))
 
     def _shot(self, digest: str, label: str, load: Load) -> Shot:
         def make() -> Shot:
@@ -158,6 +165,15 @@ class Stabiliser:
         first, second = sorted((own, other), key=lambda plate: plate[0])
         flows = self._flows.get((first[0], second[0], label), lambda: find_flows(first[1].guide, second[1].guide))
         return flows if flows is None or first is own else flows.swapped
+
+
+@contextmanager
+def naming_neighbour(offset: int) -> Iterator[None]:
+    """An error about a neighbour says that it is one: the frame that fails has a plate of its own."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"its neighbour at {offset:+d}, which --temporal needs: {error}") from error
 
 
 def neighbours_digest(neighbours: Sequence[tuple[int, str]]) -> str:

@@ -17,7 +17,6 @@ from vfxgan.render.plate_layers import NAMED, Chosen
 from vfxgan.render.spaces import header_of
 
 CHANNELS = ("R", "G", "B", "A")
-PNG_CUTS = "a PNG has no data window: each frame is its display window, and overscan is cut off"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,11 @@ def assemble(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: Out
         mine = [picture for picture in made if picture.chosen.part.index == part.index]
         blocks = [(picture.chosen.names(picture.pixels.shape[2]), picture.pixels) for picture in mine]
         written = {name for names, _ in blocks for name in names}
-        left = [index for index in left_in(part, made) if part.channels[index] not in written]
+        left = [
+            index
+            for index in left_in(part, [picture.chosen for picture in made])
+            if part.channels[index] not in written
+        ]
         if output.keep_channels and image.format == "openexr" and not part.deep and left:
             _check_carried(part, left, scale, image)
             _check_exact(part, left, output, image)
@@ -137,33 +140,7 @@ def _png(made: Made, image: OpenImage, scale: int) -> Picture:
     return Picture(canvas, channels, attributes)
 
 
-def left_in(part: Part, made: Sequence[Made]) -> list[int]:
-    """The channels of a part that were not processed."""
-    done = {index for picture in made if picture.chosen.part.index == part.index for index in picture.chosen.channels}
+def left_in(part: Part, pictures: Sequence[Chosen]) -> list[int]:
+    """The channels of a part that are not processed."""
+    done = {index for picture in pictures if picture.part.index == part.index for index in picture.channels}
     return [index for index in range(len(part.channels)) if index not in done]
-
-
-def notes(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: OutputOptions) -> tuple[str, ...]:
-    """What of the plate is not in the frame, or not as one may think: sentences that hold for the whole run."""
-    said = [spaces.note] if spaces.note else []
-    deep = sum(part.deep for part in image.parts)
-    left = [(part, index) for part in image.parts if not part.deep for index in left_in(part, made)]
-    keeps = output.keep_channels is not None and image.format == "openexr"
-    if left and not keeps:
-        names = [part.channels[index] for part, index in left]
-        shown = one_line(", ".join(names[:NAMED])) + (", …" if len(names) > NAMED else "")
-        carries = "; --keep-channels carries them" if image.format == "openexr" and output.format == "exr" else ""
-        said.append(f"{len(left)} other channels stay behind ({shown}){carries}")
-    if deep:
-        said.append(f"{deep} deep part{'s' * (deep > 1)} cannot be scaled and stay{'s' * (deep == 1)} behind")
-    if keeps and not spaces.keeps_header and any("colour" in _rules(image, part, made) for part in image.parts):
-        said.append(
-            "colour layers that are carried stay in the plate's own space: --colorspace is of what is processed"
-        )
-    if output.format == "png" and any(picture.data != picture.display for picture in made):
-        said.append(PNG_CUTS)
-    return tuple(said)
-
-
-def _rules(image: OpenImage, part: Part, made: Sequence[Made]) -> set[str]:
-    return set() if part.deep else set(rules(image.parts, part, left_in(part, made)).values())

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from vfxgan.sequences import MAX_FRAMES, Pattern, frames_on_disk, parse_frames, 
 from vfxgan.views import LETTER, NAME, check_views, has_views, of_view, views_on_disk
 
 MAX_RANGE_CHARS = 60
+MAX_NAMED = 1000  # of absent frames
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _plates(source: Pattern, request: PlateRequest) -> tuple[dict[int, Path], li
     before = [number for number in range(first - count, first) if number in found]
     after = [number for number in range(last + 1, last + 1 + count) if number in found]
     missing = [number for number in wanted if number not in found]
-    said = []
+    said = _short_handles(found, first, last, count)
     if missing:
         done = "skipped" if request.skip_missing else "absent, and fail; --skip-missing leaves them out"
         said.append(f"{len(missing)} of {len(wanted)} plates ({short_range(missing)}) are {done}")
@@ -134,6 +135,13 @@ def _plates(source: Pattern, request: PlateRequest) -> tuple[dict[int, Path], li
     if not wanted:
         raise UsageError(f"--frames {request.frames}: none of these plates is there ({source.text}); check the path")
     return {number: source.path(number) for number in [*before, *wanted, *after]}, said
+
+
+def _short_handles(found: Collection[int], first: int, last: int, count: int) -> list[str]:
+    """What is to be said where there are fewer plates around a range than were asked for."""
+    around = itertools.chain(range(max(first - count, 0), first), range(last + 1, last + 1 + count))
+    absent = list(itertools.islice((number for number in around if number not in found), MAX_NAMED))
+    return [f"--handles {count} is cut short: frames {short_range(absent)} are absent"] if absent else []
 
 
 def _holes(numbers: Sequence[int]) -> list[int]:

@@ -141,8 +141,8 @@ def _single(part: Part) -> Chosen:
 def _of_layer(found: list[Chosen], layer: str | None, path: Path, parts: Sequence[Part]) -> list[Chosen]:
     if layer is not None:
         named = [picture for picture in found if layer in _layer_names(picture)]
-        if not named and (alone := _matte(parts, layer)):
-            named = [alone]
+        named = named or [matte for matte in _mattes(parts, found) if layer in _matte_names(matte)]
+        named = named or _exact(parts, layer)
         if not named:
             raise ImageError(f"{path}: has no layer {layer!r} with colour; it has {_listed(found, parts)}")
         return named
@@ -162,26 +162,49 @@ def _of_layer(found: list[Chosen], layer: str | None, path: Path, parts: Sequenc
 
 def _layer_names(picture: Chosen) -> tuple[str, ...]:
     """A layer is named by its channels, or by the part that it fills: `diffuse`, `diffuse.left`."""
-    if picture.layer:
-        return (picture.layer,)
+    return (picture.layer,) if picture.layer else _part_names(picture)
+
+
+def _part_names(picture: Chosen) -> tuple[str, ...]:
     name = picture.part.name
     return (name, name.removesuffix(f".{picture.view}"), name.removeprefix(f"{picture.view}."))
 
 
-def _matte(parts: Sequence[Part], layer: str) -> Chosen | None:
-    """A channel of that very name (`mask`), or the only one of that layer (`mask.m`)."""
+def _matte_names(matte: Chosen) -> tuple[str, ...]:
+    return (matte.layer, *_part_names(matte)) if len(matte.part.channels) == 1 else (matte.layer,)
+
+
+def _mattes(parts: Sequence[Part], found: Sequence[Chosen]) -> list[Chosen]:
+    """Channels that may be processed by their name: those of no layer (`mask`), and the only one of a layer (`mask.m`).
+
+    Args:
+        found: the pictures, whose channels are none of these.
+    """
+    mattes = []
     for part in parts:
         views = views_of(part)
-        of_layer = [i for i, name in enumerate(part.channels) if view_and_layer(name, views)[0] == layer]
-        exact = [i for i, name in enumerate(part.channels) if name == layer]
-        if exact or len(of_layer) == 1:
-            return Chosen(part, tuple(exact or of_layer), f"{layer}.", layer, part.view)
-    return None
+        taken = {index for picture in found if picture.part is part for index in picture.channels}
+        split = [view_and_layer(name, views) for name in part.channels]
+        groups = [(layer, view) for layer, view, _ in split]
+        for index, (layer, view, base) in enumerate(split):
+            if index in taken or (layer and groups.count((layer, view)) > 1):
+                continue
+            name = part.channels[index]
+            prefix = f"{name.removesuffix(f'.{base}')}." if layer else f"{name}."
+            mattes.append(Chosen(part, (index,), prefix, layer or base, view or part.view))
+    return mattes
+
+
+def _exact(parts: Sequence[Part], name: str) -> list[Chosen]:
+    """Any one channel, by its whole name (`A`, `diffuse.R`)."""
+    found = [(part, part.channels.index(name)) for part in parts if name in part.channels]
+    return [Chosen(part, (index,), f"{name}.", name, part.view) for part, index in found[:1]]
 
 
 def _listed(found: Sequence[Chosen], parts: Sequence[Part]) -> str:
-    layers = dict.fromkeys(_layer_names(picture)[0] for picture in found)
-    named = [layer for layer in layers if layer]
+    """All that `--layer` takes, pictures first."""
+    layers = [_layer_names(picture)[0] for picture in found] + [matte.layer for matte in _mattes(parts, found)]
+    named = list(dict.fromkeys(layer for layer in layers if layer))
     return _shortened(named) if named else _shortened([name for part in parts for name in part.channels])
 
 

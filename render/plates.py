@@ -15,13 +15,14 @@ from vfxgan.recipe import Recipe
 from vfxgan.render.flow import opencv_version
 from vfxgan.render.frames import Written, write_stamped
 from vfxgan.render.image_maker import Drawn, ImageMaker
-from vfxgan.render.neighbourhood import Neighbour, Stabiliser, neighbours_digest
+from vfxgan.render.neighbourhood import Neighbour, Stabiliser, naming_neighbour, neighbours_digest
 from vfxgan.render.options import AS_PLATE, BitDepth, OutputOptions
 from vfxgan.render.plan import Frame
 from vfxgan.render.plate_file import Spaces, file_digest, find_spaces
-from vfxgan.render.plate_frame import Made, assemble, notes
+from vfxgan.render.plate_frame import Made, assemble
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.plate_layers import Chosen, choose_pictures
+from vfxgan.render.plate_notes import notes
 from vfxgan.render.plate_reading import Read, check_picture, open_plate, read_image
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
@@ -130,7 +131,8 @@ class PlateMaker:
         for offset in self.stabiliser.offsets:
             plate = frame.plates.path(frame.number + offset)
             if plate.is_file():
-                digest = self._look(plate).digest
+                with naming_neighbour(offset):
+                    digest = self._look(plate).digest
                 found.append(Neighbour(offset, digest, partial(self._read_neighbour, plate, digest)))
         return tuple(found)
 

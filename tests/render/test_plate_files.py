@@ -137,6 +137,18 @@ def test_png_frames_are_the_display_window(cli: Any, image_model: Any, tmp_path:
         np.testing.assert_array_equal(made[..., 0] > 0, covered)
 
 
+def test_a_png_that_its_alpha_hides_is_said(cli: Any, model: Path, tmp_path: Path) -> None:
+    pixels = noise(4)
+    for alpha, said in ((0, True), (1, False)):
+        pixels[..., 3] = 0
+        pixels[2, 3, 3] = alpha
+        write_picture(tmp_path / "a.exr", Picture(pixels, RGBA))
+        result = cli("render", model, "--in", tmp_path / "a.exr", "--out", f"{alpha}.png")
+        assert result.code == 0, result
+        assert ("alpha of some plates is 0 all over, so their PNG looks empty: write .exr" in result.err) is said
+    assert "looks empty" not in cli("render", model, "--in", tmp_path / "a.exr", "--out", "o.exr").err
+
+
 def test_png_holds_one_view_and_no_other_channels(cli: Any, model: Path, plates: Path) -> None:
     source = plates / "beachball" / "singlepart.0001.exr"
     result = cli("render", model, "--in", source, "--out", "o.png")

@@ -79,6 +79,8 @@ def test_handles_reach_as_far_as_there_are_plates(cli: Any, model: Path, shot: P
     result = render(cli, model, shot, "--frames", "1003-1006", "--handles", "3", "--skip-missing")
     assert result.code == 0, result
     assert numbers() == [1001, 1002, 1003, 1005, 1006, 1009]
+    assert result.err.count("--handles 3 is cut short: frames 1000,1007-1008 are absent") == 1
+    assert "cut short" not in render(cli, model, shot, "--frames", "1002", "--handles", "1", "--out", "h/#.exr").err
     result = render(cli, model, shot, "--handles", "3")
     assert "--handles 3 adds nothing: all plates are rendered" in result.err
 

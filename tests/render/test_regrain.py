@@ -194,6 +194,9 @@ def test_grain_that_the_network_left_is_not_taken_away(cli: Any, image_model: An
     plain = rendered(cli, model, source, "plain.exr")
     for amount in (0.5, 0.99):
         np.testing.assert_array_equal(rendered(cli, model, source, "b.exr", "--regrain", amount), plain)
+    result = cli("render", model, "--in", source, "--out", "c.exr", "--regrain", 0.9)
+    assert "the network keeps the grain of some plates: none is missing, so none is put back on them" in result.err
+    assert "no grain was found" not in result.err
 
 
 @pytest.mark.parametrize("options", [(), ("--mix", 0.5, "--encoding", "acescct")])

@@ -134,6 +134,23 @@ def test_across_a_cut_nothing_is_mixed(cli: Any, shaky: Path) -> None:
         np.testing.assert_array_equal(light(f"po/{number:04d}.exr"), light(f"qo/{number:04d}.exr"))
 
 
+def test_frames_that_nothing_stabilises_are_said_once_and_are_as_without_it(cli: Any, shaky: Path) -> None:
+    shot("cut", range(1, 2))
+    shutil.copy(Path(shot("other", range(4, 5), seed=9)).parent / "0004.exr", "cut/0002.exr")
+    shot("lone", range(1, 2))
+    line = ("render", shaky, "--in")
+    unfit = "on some frames no neighbour fits (a cut, or it moves too far): they are as without --temporal"
+    for source, said in (("cut", unfit), ("lone", "some frames have no neighbour on disk: they are as without")):
+        result = cli(*line, f"{source}/####.exr", "--temporal", "1", "--out", f"{source}1/####.exr")
+        assert result.code == 0, result
+        assert result.err.count(said) == 1
+        done(cli(*line, f"{source}/####.exr", "--out", f"{source}0/####.exr"))
+        for path in Path(f"{source}0").glob("*.exr"):
+            np.testing.assert_array_equal(light(str(path)), light(f"{source}1/{path.name}"))
+    fits = cli(*line, shot("whole", range(1, 4)), "--temporal", "1", "--out", "o/####.exr")
+    assert "without --temporal" not in fits.err
+
+
 def test_moving_data_windows_are_followed_in_the_display(cli: Any, shaky: Path) -> None:
     """The same shot, cut to windows that move: where they see the same, the motion found is the same."""
     here = texture(160, 200, 0, 0)
@@ -288,8 +305,11 @@ def test_a_neighbour_that_cannot_be_used_fails_the_frames_around_it_by_name(cli:
     result = cli("render", shaky, "--in", source, "--temporal", "1", "--out", "o/####.exr")
     assert result.code == 3
     assert "5 of 7 frames failed: 1, 2, 3, 6, 7" in result.line
-    assert "frame 3 (p/0003.exr): p/0002.exr: 1 pixels hold NaN or Inf" in result.err
-    assert "frame 6 (p/0006.exr): p/0007.exr" in result.err
+    assert (
+        "frame 3 (p/0003.exr): its neighbour at -1, which --temporal needs: p/0002.exr: 1 pixels hold NaN or Inf"
+        in result.err
+    )
+    assert "frame 6 (p/0006.exr): its neighbour at +1, which --temporal needs: p/0007.exr" in result.err
     assert sorted(path.name for path in Path("o").iterdir()) == ["0004.exr", "0005.exr"]
     repaired = cli("render", shaky, "--in", source, "--temporal", "1", "--out", "r/####.exr", "--bad-pixels", "zero")
     assert "2 of 7 frames failed: 6, 7" in repaired.line

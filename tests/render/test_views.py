@@ -110,6 +110,62 @@ def test_a_matte_may_be_processed_by_its_name(cli: Any, model: Path, tmp_path: P
     np.testing.assert_array_equal(made["mask.G"], channels_of(source)["mask"])
 
 
+def test_a_matte_of_several_views_is_one_layer(cli: Any, model: Path, tmp_path: Path, plates: Path) -> None:
+    source = plates / "beachball" / "singlepart.0001.exr"
+    made, plate = rendered(cli, model, source, "--layer", "whitebarmask"), channels_of(source)
+    views = ("left", "right")
+    assert set(made) == {f"whitebarmask.{view}.{letter}" for view in views for letter in RGB}
+    np.testing.assert_array_equal(made["whitebarmask.left.G"], plate["whitebarmask.left.mask"])
+    assert set(rendered(cli, model, source, "--layer", "whitebarmask", "--view", "left")) == {
+        f"whitebarmask.left.{letter}" for letter in RGB
+    }
+    result = cli("render", model, "--in", source, "--out", "p.exr", "--layer", "nope")
+    assert "has no layer 'nope' with colour; it has rgba, Z, whitebarmask" in result.err
+
+
+def test_the_default_view_of_a_matte_may_have_no_name(cli: Any, model: Path, tmp_path: Path) -> None:
+    names = (*RGB, "bars.mask", "bars.left.mask")
+    picture = Picture(noise(5), names, {"multiView": ("right", "left")}, **MULTI_VIEW)
+    write_picture(tmp_path / "a.exr", picture)
+    made = rendered(cli, model, tmp_path / "a.exr", "--layer", "bars")
+    np.testing.assert_array_equal(made["bars.R"], picture.pixels[..., 3])
+    np.testing.assert_array_equal(made["bars.left.R"], picture.pixels[..., 4])
+
+
+@pytest.mark.parametrize(
+    ("channels", "kind"),
+    [
+        (("Z",), "depth"),
+        (("id",), "ids"),
+        (("N.R", "N.G", "N.B"), "normals"),
+        (("P.R", "P.G", "P.B"), "position"),
+        (("motion.R", "motion.G", "motion.B"), "motion"),
+        (("CryptoObject00.R", "CryptoObject00.G", "CryptoObject00.B"), "Cryptomatte"),
+        (("mask",), ""),
+        (("diffuse.R", "diffuse.G", "diffuse.B"), ""),
+    ],
+)
+def test_data_that_is_processed_as_colour_is_said(
+    cli: Any, model: Path, tmp_path: Path, channels: tuple[str, ...], kind: str
+) -> None:
+    write_picture(tmp_path / "a.exr", Picture(noise(3 + len(channels)), (*RGB, *channels)))
+    layer = channels[0].partition(".")[0]
+    result = cli("render", model, "--in", tmp_path / "a.exr", "--out", "o.exr", "--layer", layer)
+    assert result.code == 0, result
+    said = f"{layer} is {kind} by its name, and goes through the network as if it were colour"
+    assert (said in result.err) is bool(kind)
+    assert "as if it were" not in cli("render", model, "--in", tmp_path / "a.exr", "--out", "p.exr").err
+
+
+def test_views_that_are_only_carried_are_said(cli: Any, model: Path, tmp_path: Path) -> None:
+    for source in (single_part(tmp_path / "a.exr"), multi_part(tmp_path / "b.exr")):
+        line = ("render", model, "--in", source, "--overwrite", "--out", "o.exr")
+        said = "view right is only carried, not processed: these frames mix two looks; leave out --view"
+        assert said in cli(*line, "--view", "left", "--keep-channels").err
+        for options in (("--view", "left"), ("--keep-channels",)):
+            assert "only carried" not in cli(*line, *options).err
+
+
 def test_a_part_is_chosen_by_name_or_number(cli: Any, model: Path, tmp_path: Path) -> None:
     source = multi_part(tmp_path / "a.exr")
     plate = channels_of(source)
