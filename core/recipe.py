@@ -29,7 +29,7 @@ class Recipe:
         options: those that change pixels or their encoding.
         fingerprint: of the runtime, the libraries and the CPU.
         plate: SHA-256 of the file that the frame was made from; None for a seed.
-        frame: number on the walk that the options describe; None for a seed or a plate.
+        frame: number on the walk that the options describe, or that a plate's new grain is keyed by; else None.
         neighbours: digest of the plates around this one that it was stabilised with; None where it was not.
     """
 
@@ -46,8 +46,8 @@ class Recipe:
     def source(self) -> dict[str, int | str | None]:
         """What the picture was made from: a seed, a frame of a walk, or a plate, with or without its neighbours."""
         if self.plate is not None:
-            around = {} if self.neighbours is None else {"neighbours": self.neighbours}
-            return {"plate": self.plate, **around}
+            others = {"neighbours": self.neighbours, "frame": self.frame}
+            return {"plate": self.plate, **{name: value for name, value in others.items() if value is not None}}
         return {"seed": self.seed} if self.frame is None else {"frame": self.frame}
 
     @property
@@ -134,7 +134,8 @@ def _recipe_of(fields: Any) -> Recipe | None:
 
 
 _COMMON = {"model", "options", "fingerprint", "pixel_revision"}
-_SOURCES = ({"seed"}, {"frame"}, {"plate"}, {"plate", "neighbours"})
+_OF_PLATES: tuple[set[str], ...] = (set(), {"neighbours"}, {"frame"}, {"neighbours", "frame"})
+_SOURCES = ({"seed"}, {"frame"}, *({"plate"} | others for others in _OF_PLATES))
 
 
 def _is_plain(table: dict[str, Any]) -> bool:

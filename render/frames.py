@@ -1,12 +1,13 @@
 """What frames of seeds and of plates have in common: a recipe, and a file that is written whole and stamped with it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from vfxgan.errors import WriteError
 from vfxgan.images import LOSSY_COMPRESSIONS, Picture, decoded_digest, file_pixel_digest, pixel_digest, write_picture
-from vfxgan.recipe import PIXELS_KEY, Recipe, stamp_attributes
+from vfxgan.recipe import PIXELS_KEY, Plain, Recipe, stamp_attributes
 from vfxgan.render.options import OutputOptions
 from vfxgan.render.plan import Frame
 from vfxgan.render.runtimes import Runtime
@@ -33,6 +34,11 @@ class FrameMaker(Protocol):
 
     @property
     def runtime(self) -> Runtime: ...
+    @property
+    def fingerprint(self) -> Mapping[str, Plain]:
+        """What is recorded of runtime and libraries."""
+        ...
+
     @property
     def tasks(self) -> SharedTasks: ...
 

@@ -4,6 +4,7 @@ Only the plate and the frame are held whole, each in its file's own type; all be
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -23,7 +24,7 @@ from vfxgan.render.plate_light import NetworkLight, PlateLight, Region
 from vfxgan.render.regrain import missing_grain
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
-from vfxgan.render.tiles import Cell, Cells, TileRule, check_one_tile, tile_rules
+from vfxgan.render.tiles import LARGEST_PX, Cell, Cells, TileRule, check_one_tile, tile_rules
 from vfxgan.render.translate import has_residual, plate_to_network
 from vfxgan.spec import ImageInput
 
@@ -111,7 +112,8 @@ class ImageMaker:
             RuntimeFailure: the runtime failed.
         """
         work = self._work(image, spaces)
-        return self._finished(self._strips(work), work, spaces, depth, number)
+        with _naming_the_tile(work):
+            return self._finished(self._strips(work), work, spaces, depth, number)
 
     def raw(self, image: PlateImage, spaces: Spaces) -> Array:
         """What the network gives for a picture, nothing done to it yet.
@@ -125,8 +127,9 @@ class ImageMaker:
         whole = np.empty(
             (self.model.spec.channels_out, work.source.height * scale, work.source.width * scale), np.float32
         )
-        for top, strip in self._strips(work):
-            whole[:, top * scale : top * scale + strip.shape[1]] = strip
+        with _naming_the_tile(work):
+            for top, strip in self._strips(work):
+                whole[:, top * scale : top * scale + strip.shape[1]] = strip
         return whole
 
     def finish(self, raw: Array, image: PlateImage, spaces: Spaces, depth: BitDepth, number: int) -> Drawn:
@@ -214,12 +217,7 @@ class ImageMaker:
         for row, column in places:
             colour = work.seen.colour(Region(row.first, column.first, row.side, column.side))
             inputs.append(plate_to_network(colour, spec, self.output.encoding)[0])
-        try:
-            made = self.runtime.infer(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
-        except (MemoryError, RuntimeFailure) as error:
-            if not _is_memory(error):
-                raise
-            raise _out_of_memory(places[0], self.rules[0]) from error
+        made = self.runtime.infer(inputs[0] if len(inputs) == 1 else np.concatenate(inputs))
         used = [
             y[:, row.used(spec.scale), column.used(spec.scale)] for y, (row, column) in zip(made, places, strict=True)
         ]
@@ -269,9 +267,20 @@ def _is_memory(error: BaseException) -> bool:
     return any(word in text for word in MEMORY_WORDS)
 
 
+@contextmanager
+def _naming_the_tile(work: _Work) -> Iterator[None]:
+    """Raises OutOfMemory, with the tile to try, where memory did not suffice."""
+    try:
+        yield
+    except (MemoryError, RuntimeFailure) as error:
+        if isinstance(error, OutOfMemory) or not _is_memory(error):
+            raise
+        raise _out_of_memory((work.rows.tiles[0], work.columns.tiles[0]), work.rows.rule) from error
+
+
 def _out_of_memory(place: tuple[Cell, Cell], rule: TileRule) -> OutOfMemory:
     rows, columns = _size(place)
-    half = max(max(rows, columns) // 2 // rule.multiple, 1) * rule.multiple
+    half = max(min(max(rows, columns) // 2, LARGEST_PX) // rule.multiple, 1) * rule.multiple
     anyway = " --tile-anyway" if rule.whole_display else ""
     remedy = f"give --tile {half}{anyway}" if not rule.static else "export it for a smaller size"
     return OutOfMemory(f"not enough memory for {columns}×{rows} px at a time; {remedy}, or fewer --threads")

@@ -66,7 +66,7 @@ class Like:
         filled = self._filled_output(output, problems)
         if problems:
             raise UsageError(f"--like {self.frame}: {'; '.join(problems)}; drop the option, or --like")
-        if frames is None and self.recipe.frame is not None:
+        if frames is None and self.recipe.plate is None and self.recipe.frame is not None:
             frames = str(self.recipe.frame)
         return Filled(None if self.recipe.seed is None else str(self.recipe.seed), frames, made_by, filled)
 
@@ -78,7 +78,10 @@ class Like:
         """
         found = next((plate for plate in plates if file_digest(plate) == self.recipe.plate), None)
         if found is None:
-            raise UsageError(f"--like {self.frame}: the plate with SHA-256 {self.recipe.plate} is not among --in's")
+            raise UsageError(
+                f"--like {self.frame}: the plate with SHA-256 {self.recipe.plate} is not among --in's; "
+                "name those that it was made from, or render it again from what is there"
+            )
         return found
 
     def _filled_output(self, output: OutputRequest, problems: list[str]) -> OutputRequest:

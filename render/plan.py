@@ -13,6 +13,7 @@ from vfxgan.sequences import Pattern
 # What the first bytes of a cut-off frame look like.
 _MAGIC = {".exr": b"v/1\x01", ".png": b"\x89PNG\r\n\x1a\n"}
 NAMED_FRAMES = 3
+OTHER_PLATE = "made from a plate of other bytes"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Frame:
     Attributes:
         plates: where its plate's neighbours are.
         view: whose file it is, where each view has its own; "" for none.
+        keyed_by: the number that its grain has, where it was first made under another one.
     """
 
     number: int
@@ -30,6 +32,12 @@ class Frame:
     plate: Path | None = None
     plates: Pattern | None = None
     view: str = ""
+    keyed_by: int | None = None
+
+    @property
+    def grain(self) -> int:
+        """The number that its grain has."""
+        return self.number if self.keyed_by is None else self.keyed_by
 
     @property
     def name(self) -> str:
@@ -65,10 +73,15 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A state, and why."""
+    """A state, and why.
+
+    Attributes:
+        plate_changed: the reason is that the plate has other bytes now.
+    """
 
     state: State
     reason: str = ""
+    plate_changed: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +148,8 @@ def _unreadable(path: Path) -> Finding:
 
 def _compare(stamp: Stamp, recipe: Recipe) -> Finding:
     if not stamp.recipe.same_intent(recipe):
-        return Finding(State.FOREIGN, _first_difference(stamp.recipe, recipe))
+        reason = _first_difference(stamp.recipe, recipe)
+        return Finding(State.FOREIGN, reason, plate_changed=reason.startswith(OTHER_PLATE))
     if not stamp.is_whole:
         return Finding(State.BROKEN, "its header was changed")
     if dict(stamp.recipe.fingerprint) != dict(recipe.fingerprint):
@@ -154,16 +168,26 @@ def _first_difference(theirs: Recipe, ours: Recipe) -> str:
 
 
 def _source_difference(theirs: Recipe, ours: Recipe) -> str:
+    if theirs.plate and theirs.plate == ours.plate and theirs.frame != ours.frame:
+        return f"its grain is of frame {theirs.frame}, not {ours.frame}"
     if theirs.plate and theirs.plate == ours.plate:
         return "made with other neighbouring plates, or with fewer or more of them"
     if theirs.plate and ours.plate:
-        return f"made from a plate of other bytes, {theirs.plate[:12]}…"
+        return f"{OTHER_PLATE}, {theirs.plate[:12]}…"
     return f"made from {theirs.made_from}, not {ours.made_from}"
 
 
 def _difference(theirs: dict[str, object], ours: dict[str, object]) -> str:
     keys = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
-    return ", ".join(f"{key} {theirs.get(key)}, not {ours.get(key)}" for key in keys)
+    return ", ".join(f"{_said(key, theirs)}, not {_or_none(ours.get(key))}" for key in keys)
+
+
+def _said(key: str, values: dict[str, object]) -> str:
+    return f"no {key}" if values.get(key) is None else f"{key} {values[key]}"
+
+
+def _or_none(value: object) -> object:
+    return "none" if value is None else value
 
 
 def refuse_foreign(found: Iterable[tuple[Frame, Finding]], consent: Consent) -> None:
@@ -175,10 +199,17 @@ def refuse_foreign(found: Iterable[tuple[Frame, Finding]], consent: Consent) -> 
     refused = [(frame, finding) for frame, finding in found if consent.refuses(finding)]
     if not refused:
         return
-    named = ", ".join(f"{frame.path} ({finding.reason})" for frame, finding in refused[:NAMED_FRAMES])
+    named = ", ".join(f"{frame.path} ({_reason(frame, finding)})" for frame, finding in refused[:NAMED_FRAMES])
     more = f" and {len(refused) - NAMED_FRAMES} more" if len(refused) > NAMED_FRAMES else ""
     if all(finding.state is State.OTHER_RUNTIME for _, finding in refused):
         raise TargetError(
             f"another runtime or machine made {named}{more}; --mix-runtimes keeps them, --overwrite redoes them"
         )
-    raise TargetError(f"other work is in the way: {named}{more}; write elsewhere, or replace it with --overwrite")
+    raise TargetError(
+        f"other work is in the way: {named}{more}; write elsewhere, or replace it with --overwrite, "
+        "which redoes only frames that are not done"
+    )
+
+
+def _reason(frame: Frame, finding: Finding) -> str:
+    return f"{finding.reason}; {frame.plate} changed since" if finding.plate_changed else finding.reason

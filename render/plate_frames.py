@@ -90,7 +90,8 @@ def _of_like(frames: list[Frame], like: Like, out: str, by_file: bool) -> FoundF
     found = like.find_plate(frame.plate for frame in nearest_first if frame.plate is not None)
     frame = next(frame for frame in nearest_first if frame.plate == found)
     pattern = parse_pattern(of_view(out, frame.view), 1)
-    again = Frame(frame.number, pattern.path(frame.number), plate=found, plates=frame.plates, view=frame.view)
+    path, keyed_by = pattern.path(frame.number), like.recipe.frame
+    again = Frame(frame.number, path, plate=found, plates=frame.plates, view=frame.view, keyed_by=keyed_by)
     _check_targets([again], out)
     return FoundFrames([again], pattern, (), by_file)
 
@@ -132,7 +133,7 @@ def _plates(source: Pattern, request: PlateRequest) -> tuple[dict[int, Path], li
         said.append(f"{len(missing)} of {len(wanted)} plates ({short_range(missing)}) are {done}")
     if missing and request.skip_missing:
         wanted = [number for number in wanted if number in found]
-    if not wanted:
+    if not wanted and not found:  # a hole in a shot is no mistake; a path without any plate is
         raise UsageError(f"--frames {request.frames}: none of these plates is there ({source.text}); check the path")
     return {number: source.path(number) for number in [*before, *wanted, *after]}, said
 

@@ -2,16 +2,16 @@
 
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from vfxgan.errors import ImageError
-from vfxgan.images import OpenImage, Picture
+from vfxgan.images import OpenImage, Picture, check_file
 from vfxgan.modelfile import ModelFile
-from vfxgan.recipe import Recipe
+from vfxgan.recipe import Plain, Recipe
 from vfxgan.render.flow import opencv_version
 from vfxgan.render.frames import Written, write_stamped
 from vfxgan.render.image_maker import Drawn, ImageMaker
@@ -90,22 +90,34 @@ class PlateMaker:
 
     def recipe(self, frame: Frame) -> Recipe:
         """See `FrameMaker.recipe`."""
-        return self._recipe(self._look(frame.plate), self._neighbours(frame))
+        return self._recipe(frame, self._look(frame.plate), self._neighbours(frame))
 
-    def _recipe(self, known: _Known, neighbours: Sequence[Neighbour]) -> Recipe:
-        options, fingerprint = self.images.recorded.for_recipe(known.spaces.config_id), self.runtime.fingerprint
-        if self.stabiliser is None:
-            return Recipe(self.model.sha256, None, options, fingerprint, plate=known.digest)
-        around = neighbours_digest([(neighbour.offset, neighbour.digest) for neighbour in neighbours])
-        fingerprint = {**fingerprint, "opencv": opencv_version()}
-        return Recipe(self.model.sha256, None, options, fingerprint, plate=known.digest, neighbours=around)
+    @property
+    def fingerprint(self) -> Mapping[str, Plain]:
+        """See `FrameMaker.fingerprint`: stabilised frames depend on the library of the flow, too."""
+        flow: Mapping[str, Plain] = {} if self.stabiliser is None else {"opencv": opencv_version()}
+        return {**self.runtime.fingerprint, **flow}
+
+    def _recipe(self, frame: Frame, known: _Known, neighbours: Sequence[Neighbour]) -> Recipe:
+        around = None
+        if self.stabiliser is not None:
+            around = neighbours_digest([(neighbour.offset, neighbour.digest) for neighbour in neighbours])
+        return Recipe(
+            self.model.sha256,
+            None,
+            self.images.recorded.for_recipe(known.spaces.config_id),
+            self.fingerprint,
+            plate=known.digest,
+            frame=frame.grain if self.output.regrain else None,
+            neighbours=around,
+        )
 
     def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
         """See `FrameMaker.write`."""
         known, neighbours = self._look(frame.plate), self._neighbours(frame)
         assert frame.plate is not None
         picture, written = self._picture(frame, frame.plate, known, neighbours)
-        write_stamped(path, picture, self._recipe(known, neighbours), self.output, may_replace=may_replace)
+        write_stamped(path, picture, self._recipe(frame, known, neighbours), self.output, may_replace=may_replace)
         return written
 
     def read(self, plate: Path, view: str) -> tuple[PlateImage, Spaces]:
@@ -156,12 +168,12 @@ class PlateMaker:
                 clipped, repaired = clipped + drawn.clipped, repaired + read.repaired
                 said += [note for note in drawn.notes if note not in said]
                 del read
-            picture = assemble(image, made, known.spaces, self.output, self._scale)
+            picture, beyond = assemble(image, made, known.spaces, self.output, self._scale)
             said = [*notes(image, made, known.spaces, self.output), *said]
-        return picture, Written(clipped, repaired, tuple(said))
+        return picture, Written(clipped + beyond, repaired, tuple(said))
 
     def _draw(self, frame: Frame, read: Read, known: _Known, neighbours: Sequence[Neighbour]) -> Drawn:
-        picture = (read.image, known.spaces, self._depth(read), frame.number)
+        picture = (read.image, known.spaces, self._depth(read), frame.grain)
         if self.stabiliser is None:
             return self.images.draw(*picture)
         return self.stabiliser.draw(*picture, digest=known.digest, neighbours=neighbours)
@@ -239,10 +251,5 @@ def _label(chosen: Chosen, pictures: tuple[Chosen, ...]) -> str:
 
 def _state(path: Path) -> tuple[int, int, int]:
     """Another one if the file is written to or replaced."""
-    try:
-        facts = path.stat()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path}: no such file; check the path") from error
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+    facts = check_file(path)
     return facts.st_size, facts.st_mtime_ns, facts.st_ino

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from vfxgan.errors import FramesFailed, ImageError, TakenError
 from vfxgan.images import use_threads
-from vfxgan.progress import Progress
+from vfxgan.progress import Progress, pace
 from vfxgan.render.chain import ChainedRuntime, Link
 from vfxgan.render.devices import CPU
 from vfxgan.render.frames import FrameMaker
@@ -63,11 +63,12 @@ def prepare(job: Job, runtime: Runtime) -> FrameMaker:
     Raises:
         UsageError: `--require-runtime` asks for another fingerprint.
     """
-    if job.required is not None:
-        job.required.check(runtime.fingerprint)
     use_threads(1)
     make = seed_maker if isinstance(job.model.spec.input, LatentInput) else plate_maker
-    return make(job.model, runtime, job.output, SharedTasks(job.threads))
+    maker: FrameMaker = make(job.model, runtime, job.output, SharedTasks(job.threads))
+    if job.required is not None:
+        job.required.check(maker.fingerprint)
+    return maker
 
 
 def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
@@ -84,13 +85,15 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
     for folder in dict.fromkeys(frame.path.parent for frame in job.frames):
         left = check_writable(folder)
         if left:
-            progress.warn(f"{folder}: {left} unfinished files of runs that were killed were removed")
+            progress.warn(
+                f"{folder}: {counted(left, 'unfinished file')} of runs that were killed {_were(left)} removed"
+            )
     work = _Work(maker, job.consent)
     largest = max(maker.memory_bytes(frame) for frame in job.frames[:LOOKED_AT])
     free = free_bytes()
     ours = None if free is None else free // job.processes
-    pace = Pace(job.threads, job.batch, frames_at_once(job.threads, largest, ours))
-    tally = make_frames(job.frames, work, pace, maker.tasks, progress)
+    hands = Pace(job.threads, job.batch, frames_at_once(job.threads, largest, ours))
+    tally = make_frames(job.frames, work, hands, maker.tasks, progress)
     if tally.failed:
         raise frames_failed(tally.failed, tally.failures, len(job.frames))
     return tally
@@ -100,7 +103,13 @@ def frames_failed(numbers: Collection[int], count: int, total: int) -> FramesFai
     """The error at the end of a render; each of the `count` frames was named before."""
     named = ", ".join(map(str, sorted(set(numbers))[:NAMED_FAILURES]))
     more = " …" if len(set(numbers)) > NAMED_FAILURES else ""
-    return FramesFailed(f"{count} of {total} frames failed: {named}{more}; the others are done", numbers)
+    rest = "the others are done" if count < total else "none is done"
+    return FramesFailed(f"{count} of {counted(total, 'frame')} failed: {named}{more}; {rest}", numbers)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 frame`, `2 frames`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 class _Work:
@@ -124,23 +133,31 @@ class _Work:
             if self.consent.keeps(examine(frame.path, self.maker.recipe(frame))):
                 return Made("kept")
             raise
-        return Made("rendered", written.clipped, written.repaired, written.notes)
+        broken = finding.state is State.BROKEN
+        mended = f"{frame.path} was broken ({finding.reason}), and was made again" if broken else ""
+        return Made("rendered", written.clipped, written.repaired, written.notes, mended)
 
 
 def summary(job: Job, tally: Tally, started: float) -> str:
     """The line at the end of a render."""
     seconds = max(time.monotonic() - started, 1e-6)
-    parts = [f"{tally.done} frame{'s' * (tally.done != 1)} in {job.pattern.text}"]
+    parts = [f"{counted(tally.done, 'frame')} in {job.pattern.text}"]
     if tally.kept:
-        parts.append(f"{tally.rendered} rendered, {tally.kept} were done before")
+        parts.append(f"{tally.rendered} rendered, {tally.kept} {_were(tally.kept)} done before")
+    if tally.mended:
+        parts.append(f"{tally.mended} {_were(tally.mended)} broken and made again")
     if tally.rendered:
-        parts.append(f"{tally.rendered / seconds:.1f} frames/s")
+        parts.append(pace(tally.rendered / seconds, "a frame", " frames/s"))
     if tally.clipped_values:
         limit = "PNG's 0 … 1" if job.output.format == "png" else "half's ±65504"
-        parts.append(f"{tally.clipped_values} values in {tally.clipped_frames} frames were clipped to {limit}")
+        values, frames = counted(tally.clipped_values, "value"), counted(tally.clipped_frames, "frame")
+        parts.append(f"{values} in {frames} {_were(tally.clipped_values)} clipped to {limit}")
     if tally.repaired_pixels:
-        parts.append(
-            f"{tally.repaired_pixels} pixels of NaN or Inf in {tally.repaired_frames} plates were set to "
-            f"{'0' if job.output.bad_pixels == 'zero' else 'the nearest finite value, NaN to 0'}"
-        )
+        pixels, plates = counted(tally.repaired_pixels, "pixel"), counted(tally.repaired_frames, "plate")
+        value = "0" if job.output.bad_pixels == "zero" else "the nearest finite value, NaN to 0"
+        parts.append(f"{pixels} of NaN or Inf in {plates} {_were(tally.repaired_pixels)} set to {value}")
     return "; ".join(parts)
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"

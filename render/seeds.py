@@ -1,5 +1,6 @@
 """One seed, or one frame of a walk through seeds, to one frame: latent, network, light, pixels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from vfxgan.images import Picture
 from vfxgan.latents import latent
 from vfxgan.modelfile import ModelFile
-from vfxgan.recipe import Recipe
+from vfxgan.recipe import Plain, Recipe
 from vfxgan.render.chain import Chain, chain_of
 from vfxgan.render.encode import Stored, store
 from vfxgan.render.frames import Written, write_stamped
@@ -50,6 +51,11 @@ class SeedMaker:
         height, width = self.model.spec.size or (0, 0)
         scale = 1 if self.chain is None else self.chain.scale
         return 2 * height * width * scale**2 * self.model.spec.channels_out * FLOAT_BYTES
+
+    @property
+    def fingerprint(self) -> Mapping[str, Plain]:
+        """See `FrameMaker.fingerprint`."""
+        return self.runtime.fingerprint
 
     def recipe(self, frame: Frame) -> Recipe:
         """See `FrameMaker.recipe`."""

@@ -137,7 +137,11 @@ def render(
             consent=Consent(overwrite, mix_runtimes),
         )
     )
-    if as_device is not None:
+    if not job.frames:  # a farm's chunk that lies in a hole of the shot
+        from vfxgan.progress import say
+
+        say(f"nothing to render: {'; '.join(job.notes)}")
+    elif as_device is not None:
         _run_share(job)
     elif len(job.devices) > 1 and not dry_run:
         _run_on_devices(job, context.obj, progress, plan(shown, job))
@@ -178,7 +182,7 @@ def _run_share(job: "Job") -> None:
         survey(job, maker)
         _warn_of_differences(job, maker)
         _say_how(runtime)
-        wait_for_go(runtime.fingerprint)
+        wait_for_go(maker.fingerprint)
         with telling_of_interrupts(), progress("json", "render", len(job.frames)) as shown:
             tell(render_job(job, maker, shown))
 
@@ -235,7 +239,7 @@ def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Findi
         print(f"note       {note}")
     for key, value in _options(job, maker).items():
         print(f"{key:10s} {value}")
-    made_by = maker.runtime.fingerprint
+    made_by = maker.fingerprint
     print(f"runtime    {fingerprint_id(made_by)}: {', '.join(f'{key} {value}' for key, value in made_by.items())}")
     if maker.runtime.about:
         print(f"running    {maker.runtime.about}")

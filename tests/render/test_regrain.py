@@ -248,6 +248,25 @@ def test_grain_is_made_again_byte_for_byte(cli: Any, image_model: Any, tmp_path:
     assert Path("again/0004.exr").read_bytes() == first
 
 
+def test_the_number_that_grain_is_keyed_by_is_in_the_recipe(cli: Any, image_model: Any, tmp_path: Path) -> None:
+    model = image_model(tmp_path / "large.onnx", scale=2)
+    pixels = shot(height=64, width=96).astype(np.float16)
+    for number in (6, 7):
+        written(tmp_path / "p" / f"{number:04d}.exr", pixels)  # held: the same bytes
+    rendered(cli, model, tmp_path / "p" / "0007.exr", "x.exr", "--regrain", 2)
+    checked = cli("verify", "x.exr", "--rerender", 1, "--model", model, "--in", tmp_path / "p" / "####.exr")
+    assert checked.code == 0, checked
+    # Renamed, plate and frame: the grain is no longer that of its number, and nobody takes it for done.
+    rendered(cli, model, tmp_path / "p" / "####.exr", "o/####.exr", "--regrain", 2)
+    (tmp_path / "p" / "0007.exr").rename(tmp_path / "p" / "0107.exr")
+    Path("o/0007.exr").rename("o/0107.exr")
+    again = cli("render", model, "--in", tmp_path / "p" / "####.exr", "--out", "o/####.exr", "--regrain", 2)
+    assert again.code == 2
+    assert "its grain is of frame 7, not 107" in again.err
+    checked = cli("verify", "o/0107.exr", "--rerender", 1, "--model", model, "--in", tmp_path / "p" / "####.exr")
+    assert checked.code == 0, checked
+
+
 def test_what_alpha_does_not_cover_stays_empty_and_a_clean_plate_as_it_is(
     cli: Any, image_model: Any, tmp_path: Path
 ) -> None:

@@ -67,6 +67,16 @@ def shaky(image_model: Any) -> Path:
     return made
 
 
+def test_a_required_runtime_is_that_of_stabilised_frames_too(cli: Any, shaky: Path) -> None:
+    source = shot("p", range(1, 4))
+    done(cli("render", shaky, "--in", source, "--out", "o/####.exr", "--temporal", 1))
+    again = ("render", shaky, "--in", source, "--out", "q/####.exr", "--temporal", 1, "--require-runtime")
+    done(cli(*again, "@o/0002.exr"))
+    plain = cli(*again[:-3], "--require-runtime", "@o/0002.exr", "--dry-run")
+    assert plain.code == 2  # without OpenCV in it, that is another fingerprint
+    assert "opencv" in plain.err
+
+
 def test_three_chunks_have_the_bytes_of_one_run(cli: Any, shaky: Path, frames_of: Any) -> None:
     source = shot("p", range(1, 10))
     line = ("render", shaky, "--in", source, "--temporal", "2")
