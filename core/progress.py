@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 ProgressStyle = Literal["bar", "json", "openjd", "none"]
 TELL_EVERY_S = 10.0
+NOT_MADE = ("kept", "failed")  # states of frames that took next to no time: they say nothing of the rate
 
 
 class Progress(Protocol):
@@ -37,6 +38,28 @@ def progress(style: ProgressStyle, label: str, total: int, every_s: float = 0.0)
     return _Silent()
 
 
+def fail_before_start(style: str, reason: str) -> None:
+    """What a program or a farm reads where a command fails before its display began; nothing once one has."""
+    if _Counted.any_begun:
+        return
+    if style == "json":
+        _Json.emit({"event": "failed", "done": 0, "total": 0, "reason": reason})
+    elif style == "openjd":
+        print(f"openjd_fail: {reason}", flush=True)
+
+
+def forget_displays() -> None:
+    """A new command line begins in this process."""
+    _Counted.any_begun = False
+
+
+def pace(rate: float, each: str = "each", per_second: str = "/s") -> str:
+    """A rate a second, or below one a second the seconds that one takes: `4.2/s`, `12.3 s each`; `-` for none."""
+    if rate >= 1:
+        return f"{rate:.1f}{per_second}"
+    return f"{1 / rate:.1f} s {each}" if rate > 0 else "-"
+
+
 def say(message: str) -> None:
     """One line for the user, on stderr."""
     print(message, file=sys.stderr, flush=True)
@@ -63,10 +86,17 @@ class _Silent:
 
 
 class _Counted(_Silent):
+    any_begun = False  # of the displays of this command line
+
     def __init__(self, label: str, total: int, every_s: float = 0.0) -> None:
         self.label, self.total, self.done, self.skipped = label, total, 0, 0
         self.every_s, self.told = every_s, -math.inf
         self.started = time.monotonic()
+
+    def __enter__(self) -> "_Counted":
+        _Counted.any_begun = True
+        self.started = time.monotonic()
+        return self
 
     def skip(self, count: int) -> None:
         self.done += count
@@ -74,6 +104,7 @@ class _Counted(_Silent):
 
     def advance(self, **facts: Any) -> None:
         self.done += 1
+        self.skipped += facts.get("state") in NOT_MADE
         now = time.monotonic()
         if self.done == self.total or now - self.told >= self.every_s:
             self.told = now
@@ -96,34 +127,40 @@ class _Counted(_Silent):
         return (self.done - self.skipped) / max(time.monotonic() - self.started, 1e-6)
 
     @property
-    def eta_s(self) -> float:
-        return (self.total - self.done) / max(self.rate, 1e-6)
+    def eta_s(self) -> float | None:
+        """None while there is nothing to go by."""
+        left = self.total - self.done
+        return left / self.rate if left and self.rate else None if left else 0.0
+
+    @property
+    def eta(self) -> str:
+        return "-" if self.eta_s is None else f"{self.eta_s:.0f} s"
 
 
 class _Bar(_Counted):
     def __enter__(self) -> "_Bar":
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:.1f}/s  ETA"),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[pace]}  ETA {task.fields[eta]}"),
             TextColumn("{task.fields[note]}"),
             console=Console(stderr=True),
         )
-        self.task = self.bar.add_task(self.label, total=self.total, rate=0.0, note="")
+        self.task = self.bar.add_task(self.label, total=self.total, pace="-", eta="-", note="")
         self.bar.start()
-        self.started = time.monotonic()
+        super().__enter__()
         return self
 
     def __exit__(self, *reason: Any) -> None:
         self.bar.stop()
 
     def shown(self, facts: dict[str, Any]) -> None:
-        self.bar.update(self.task, completed=self.done, rate=self.rate, note=str(facts.get("note", "")))
+        note = str(facts.get("note", ""))
+        self.bar.update(self.task, completed=self.done, pace=pace(self.rate), eta=self.eta, note=note)
 
     def tell(self, note: str, **facts: Any) -> None:
         self.bar.update(self.task, note=note)
@@ -138,7 +175,7 @@ class _Lines(_Counted):
     interval_s = 10.0
 
     def __enter__(self) -> "_Lines":
-        self.started = time.monotonic()
+        super().__enter__()
         self.last_line = -self.interval_s
         return self
 
@@ -147,7 +184,7 @@ class _Lines(_Counted):
         if self.done == self.total or elapsed - self.last_line >= self.interval_s:
             self.last_line = elapsed
             note = f"  {facts['note']}" if facts.get("note") else ""
-            say(f"{self.label} {self.done}/{self.total}  {self.rate:.1f}/s  ETA {self.eta_s:.0f} s{note}")
+            say(f"{self.label} {self.done}/{self.total}  {pace(self.rate)}  ETA {self.eta}{note}")
 
     def waiting(self, note: str, facts: dict[str, Any]) -> None:
         say(f"{self.label} {self.done}/{self.total}  {note}")
@@ -157,8 +194,8 @@ class _Json(_Counted):
     """One object a line: started, advanced (with the facts given), warning, finished."""
 
     def __enter__(self) -> "_Json":
+        super().__enter__()
         self.emit({"event": "started", "label": self.label, "total": self.total})
-        self.started = time.monotonic()
         return self
 
     def __exit__(
@@ -174,9 +211,9 @@ class _Json(_Counted):
         self.emit(event)
 
     def shown(self, facts: dict[str, Any]) -> None:
+        eta_s = None if self.eta_s is None else round(self.eta_s, 1)
         self.emit(
-            {"event": "progress", "done": self.done, "total": self.total, "fps": round(self.rate, 2)}
-            | {"eta_s": round(self.eta_s, 1)}
+            {"event": "progress", "done": self.done, "total": self.total, "fps": round(self.rate, 4), "eta_s": eta_s}
             | facts
         )
 
@@ -202,7 +239,7 @@ class _OpenJd(_Counted):
 
     def shown(self, facts: dict[str, Any]) -> None:
         print(f"openjd_progress: {100 * self.done / max(self.total, 1):.1f}", flush=True)
-        print(f"openjd_status: {self.label} {self.done}/{self.total}, {self.rate:.1f}/s", flush=True)
+        print(f"openjd_status: {self.label} {self.done}/{self.total}, {pace(self.rate)}", flush=True)
 
     def waiting(self, note: str, facts: dict[str, Any]) -> None:
         print(f"openjd_status: {self.label} {self.done}/{self.total}, {note}", flush=True)

@@ -59,9 +59,10 @@ def parse_pattern(
         option: that gave it, for messages.
         extensions: that it may have.
     Raises:
-        UsageError: unknown extension, no padding for several frames, or not a pattern.
+        UsageError: a folder, an unknown extension, no padding for several frames, or not a pattern.
     """
     path = Path(text)
+    _refuse_folder(path, text, option)
     if path.suffix.lower() not in extensions:
         known = " or ".join(extensions)
         verb = "write" if option == "--out" else "give"
@@ -83,6 +84,14 @@ def parse_pattern(
     if padding <= 0 or any(mark in sequence.basename() + sequence.extension() for mark in "#@%$"):
         raise UsageError(f"{option} {text!r} has padding in two places or none; write 'shot010/####.exr'")
     return Pattern(text, padding)
+
+
+def _refuse_folder(path: Path, text: str, option: str) -> None:
+    if path.suffix and not path.is_dir():
+        return
+    what = "is a folder" if path.is_dir() else "has no extension"
+    example = f"{text}.exr" if set("#@%$") & set(path.name) else path / "####.exr"
+    raise UsageError(f"{option} {text!r} {what}; give a pattern of files, quoted: '{example}'")
 
 
 def parse_frames(text: str) -> list[int]:

@@ -52,7 +52,12 @@ def test_bad_seeds_are_named(cli: Any, tiny: Path, tmp_path: Path, seeds: str, p
         ("o/####.png", ["--compression", "zips"], ["is for EXR"]),
         ("o/####.exr", ["--colorspace", "ACESgc"], ["has no space 'ACESgc'", "close names:", "ACEScg"]),
         ("o/####.exr", ["--colorspace", "ACEScg", "--ocio", "/none.ocio"], ["--ocio '/none.ocio'", "correct the path"]),
-        ("o/####.exr", ["--runtime", "torch"], ["--runtime 'torch' is unknown", "onnxruntime, openvino"]),
+        ("o/####.exr", ["--runtime", "torch"], ["--runtime 'torch' is unknown", "onnxruntime, openvino", "or auto"]),
+        ("o/####", [], ["--out 'o/####' has no extension", "quoted: 'o/####.exr'"]),
+        (".", [], ["--out '.' is a folder; give a pattern of files, quoted: '####.exr'"]),
+        ("o/####.exr", ["--handles", "-2"], ["--handles -2 is below 0; see: vfxgan render --help"]),
+        ("o/####.exr", ["--mix=half"], ["--mix half is no number"]),
+        ("o/####.exr", ["--batch", "1.5"], ["--batch 1.5 is no whole number"]),
         ("o/####.exr", ["--threads", "-2"], ["--threads -2 is outside 1 …"]),
         ("o/####.exr", ["--threads", "0"], ["--threads 0 is outside 1 …"]),
         ("o/####.exr", ["--ocio", "/none.ocio"], ["--ocio '/none.ocio' goes with --colorspace"]),
@@ -80,6 +85,18 @@ def test_an_unquoted_pattern_is_explained(cli: Any, tiny: Path) -> None:
     result = cli("render", tiny, "--seeds", "0-9", "--out")
     assert result.code == 2
     assert "quote it ('####.exr')" in result.line
+
+
+@pytest.mark.parametrize(
+    ("words", "see"),
+    [
+        (["elements", "--in", "a.exr"], "vfxgan --help"),
+        (["train", "elementz"], "vfxgan train --help"),
+        (["render", "--nope"], "vfxgan render --help"),
+    ],
+)
+def test_the_help_that_an_error_names_is_of_a_command_that_exists(cli: Any, words: list[str], see: str) -> None:
+    assert cli(*words).line.endswith(f"; see: {see}")
 
 
 def test_no_seeds_and_no_plates_are_named(cli: Any, tiny: Path) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from vfxgan.progress import progress
+from vfxgan.progress import pace, progress
 
 
 def test_json_gives_one_object_a_line_from_started_to_finished(capfd):
@@ -52,6 +52,57 @@ def test_what_was_done_before_does_not_count_in_the_rate(capfd):
     event = json.loads(capfd.readouterr().out.splitlines()[1])
     assert event["done"] == 999_999
     assert event["fps"] < 900_000
+
+
+@pytest.mark.parametrize("state", ["kept", "failed"])
+def test_frames_that_were_not_rendered_do_not_count_in_the_rate(capfd, state):
+    with progress("json", "render", 1_000_002) as bar:
+        for _ in range(100):
+            bar.advance(state=state)
+        bar.advance(state="rendered")
+    events = [json.loads(line) for line in capfd.readouterr().out.splitlines()][1:-1]
+    assert {(event["fps"], event["eta_s"]) for event in events[:-1]} == {(0.0, None)}
+    last = events[-1]
+    assert last["done"] == 101
+    assert last["eta_s"] == pytest.approx((last["total"] - last["done"]) / last["fps"], rel=0.2)  # of one, not of 101
+
+
+def test_slow_steps_are_told_by_their_seconds():
+    assert [pace(rate) for rate in (20.04, 1.0, 0.08, 0.0)] == ["20.0/s", "1.0/s", "12.5 s each", "-"]
+    assert pace(0.08, "a frame") == "12.5 s a frame"
+
+
+@pytest.mark.parametrize("command", ["render", "verify", "compare", "dataset make", "train srgan"])
+def test_a_failure_before_the_start_is_one_event(cli, command):
+    result = cli(*command.split(), "nope", "--out", "x/####.exr", "--nope", "--progress", "json")
+    assert result.code == 2
+    (event,) = map(json.loads, result.out.splitlines())
+    assert (event["event"], event["done"], event["total"]) == ("failed", 0, 0)
+    assert result.line == f"vfxgan: {event['reason']}"
+
+
+@pytest.mark.parametrize("option", [["--progress", "json"], ["--progress=json"]])
+def test_plates_that_are_not_there_are_one_event(cli, option):
+    result = cli("render", "--in", "nope/####.exr", "--out", "x/####.exr", *option)
+    (event,) = map(json.loads, result.out.splitlines())
+    assert event["event"] == "failed"
+    assert event["reason"].startswith("--in 'nope/####.exr': no plates there")
+
+
+def test_a_failure_before_the_start_fails_an_openjd_task(cli):
+    result = cli("render", "--in", "nope/####.exr", "--out", "x/####.exr", "--progress", "openjd")
+    assert result.out.startswith("openjd_fail: --in 'nope/####.exr': no plates there")
+    assert len(result.out.splitlines()) == 1
+
+
+def test_a_failure_after_the_start_is_told_once(cli, tiny, tmp_path):
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "0001.exr").mkdir()
+    result = cli("render", tiny, "--seeds", "1", "--out", "o/####.exr", "--overwrite", "--progress", "json")
+    assert result.code == 3
+    events = [json.loads(line)["event"] for line in result.out.splitlines()]
+    assert events.count("failed") == 1
+    assert events[0] == "started"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """`vfxgan`: the application, and the one place where an error becomes a line and an exit code."""
 
+import itertools
 import os
+import re
 import signal
 import sys
 import traceback
@@ -12,6 +14,7 @@ from vfxgan import __version__
 from vfxgan.cli import compare, dataset, evaluate, export, files, models, render, train
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
+from vfxgan.progress import fail_before_start, forget_displays
 
 INTERRUPTED = 130
 
@@ -69,32 +72,80 @@ def run(arguments: list[str]) -> int:
     """
     # A shell that starts a job in the background may have SIGINT ignored; a render must still stop on it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    forget_displays()
+
+    def failed(error: BaseException, line: str, code: int) -> int:
+        fail_before_start(_progress_style(arguments), " ".join(line.split()))
+        return _fail(error, line, code)
+
     try:
         outcome = app(args=with_values(arguments), prog_name="vfxgan", standalone_mode=False, obj=tuple(arguments))
     except VfxganError as error:
-        return _fail(error, str(error), error.exit_code)
+        return failed(error, str(error), error.exit_code)
     except typer.TyperException as error:
         message = error.format_message()
         if message.startswith("Usage:"):  # a command that was called without any argument
             print(message, file=sys.stderr)
             return 2
-        return _fail(error, _usage_line(message, arguments), error.exit_code)
+        return failed(error, _usage_line(message, arguments), error.exit_code)
     except (KeyboardInterrupt, typer.Abort) as error:
-        return _fail(error, str(error) or "interrupted", INTERRUPTED)
+        return failed(error, str(error) or "interrupted", INTERRUPTED)
     if outcome == INTERRUPTED:  # typer's own answer to a Ctrl-C that no command caught
-        return _fail(KeyboardInterrupt(), "interrupted; run the same command again", INTERRUPTED)
+        return failed(KeyboardInterrupt(), "interrupted; run the same command again", INTERRUPTED)
     return outcome if isinstance(outcome, int) else 0
 
 
 def _usage_line(message: str, arguments: list[str]) -> str:
     """A `#` that starts a word is a comment to a shell, so an unquoted pattern arrives as nothing at all."""
-    line = " ".join(message.replace("Value error, ", "").split())
+    line = _in_our_words(" ".join(message.replace("Value error, ", "").split()), arguments)
     if arguments and arguments[-1] in ("--out", "--in"):
         return (
             f"{line} If it was a pattern such as ####.exr, quote it ('####.exr'): a shell reads a bare # as a comment."
         )
-    commands = [word for word in arguments[:2] if word in _command_names(app) | train.FAMILIES]
+    commands = _commands_of(arguments)
     return f"{line.rstrip('.')}; see: {' '.join(['vfxgan', *commands, '--help'])}"
+
+
+# What the parser says of a value, and what we say.
+_REWORDED = (
+    (re.compile(r"greater than or equal to (.+)"), r"is below \1"),
+    (re.compile(r"less than or equal to (.+)"), r"is above \1"),
+    (re.compile(r"a valid number, .*"), "is no number"),
+    (re.compile(r"a valid integer, .*"), "is no whole number"),
+)
+
+
+def _in_our_words(line: str, arguments: list[str]) -> str:
+    told = re.fullmatch(r"Invalid value for '(--[\w-]+)'[^:]*: Input should be (.+)", line)
+    if told is None:
+        return line
+    option, should = told.groups()
+    for theirs, ours in _REWORDED:
+        if theirs.fullmatch(should):
+            return f"{option} {_value_of(option, arguments)} {theirs.sub(ours, should)}"
+    return line
+
+
+def _value_of(option: str, arguments: list[str]) -> str:
+    """The last that the line gives it, as it stands there; "" for none."""
+    values = [after for word, after in itertools.pairwise(arguments) if word == option]
+    values += [word.partition("=")[2] for word in arguments if word.startswith(f"{option}=")]
+    return values[-1] if values else ""
+
+
+def _progress_style(arguments: list[str]) -> str:
+    """As the line asks for it, before or without its being parsed; one process of `--devices` has its own lines."""
+    return "" if "--as-device" in arguments else _value_of("--progress", arguments)
+
+
+def _commands_of(arguments: list[str]) -> list[str]:
+    """The command that was called, as far as there is one: `render`, `train srgan`."""
+    words = [word for word in arguments if not word.startswith("-")][:2]
+    groups = {str(inner.name) for inner in app.registered_groups}
+    if not words or words[0] not in groups | {str(command.name) for command in app.registered_commands}:
+        return []
+    is_known = len(words) > 1 and words[1] in _command_names(app) | train.FAMILIES
+    return words if words[0] in groups and is_known else words[:1]
 
 
 def _command_names(group: typer.Typer) -> set[str]:
