@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from vfxgan.errors import ImageError, UsageError
-from vfxgan.images import FORMAT_OF_EXTENSION, Picture, read_header, read_picture
+from vfxgan.errors import ImageError, Interrupted, UsageError, VfxganError
+from vfxgan.images import FORMAT_OF_EXTENSION, PLATE_FORMATS, Picture, read_header, read_picture
+from vfxgan.modelfile import find_model, read_model
 from vfxgan.recipe import read_stamp
 from vfxgan.render import figures
+from vfxgan.render.chain import read_upscaler
 from vfxgan.render.contact_sheet import SHEET_KEY
 from vfxgan.render.options import OutputRequest
 from vfxgan.render.plan import find_problem
@@ -22,6 +24,7 @@ from vfxgan.render.request import RenderRequest, resolve, usable_cores
 from vfxgan.render.run import open_runtime, prepare
 from vfxgan.render.runtimes import Runtime
 from vfxgan.sequences import frames_on_disk, parse_pattern
+from vfxgan.views import has_views, of_view, views_on_disk
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,22 @@ class Compared:
         same_bytes: the two files are equal.
         reasons: why they may differ (another runtime, another machine); empty where they must not.
         psnr_db: infinite where the pixels are equal.
+        unmade: why there is no second rendering; "" where there is one.
     """
 
     path: Path
     same_bytes: bool
-    reasons: tuple[str, ...]
-    psnr_db: float
+    reasons: tuple[str, ...] = ()
+    psnr_db: float = -math.inf
+    unmade: str = ""
 
     @property
-    def fails(self) -> bool:
-        return not self.same_bytes and not self.reasons
+    def problem(self) -> str:
+        """What is wrong with the frame; "" for nothing."""
+        if self.unmade:
+            return f"cannot be rendered again: {self.unmade}"
+        fails = not self.same_bytes and not self.reasons
+        return f"rendered again it differs (PSNR {self.psnr_db:.1f} dB)" if fails else ""
 
 
 def find_frames(text: str) -> list[Path]:
@@ -122,10 +131,8 @@ def rerender(
     Args:
         plates: pattern of the plates, for frames that were made from plates.
         upscalers: those that the frames' generator was followed by; none: they are looked for.
-    Raises:
-        UsageError: their plate is not among those.
-        ModelError: their model is not at hand.
-        MissingExtraError: their runtime is not installed.
+    Returns:
+        One entry a frame; also where it cannot be made again, as its plate, model or runtime is not at hand.
     """
     with ExitStack() as open_things, tempfile.TemporaryDirectory(prefix="vfxgan-verify-") as folder:
         runtimes: dict[tuple[str, ...], Runtime] = {}
@@ -135,16 +142,47 @@ def rerender(
             request = RenderRequest(
                 out=str(again), like=str(path), model=model, plates=plates, threads=1, output=output
             )
-            job = resolve(request)
-            key = (job.model.sha256, job.runtime, *(upscaler.sha256 for upscaler in job.upscalers))
-            if key not in runtimes:
-                runtimes[key] = open_things.enter_context(open_runtime(job))
-            maker = prepare(job, runtimes[key])
-            assert job.like is not None
-            maker.write(job.frames[0], again)
-            reasons = tuple(job.like.differences(maker.recipe(job.frames[0])))
-            same = again.read_bytes() == path.read_bytes()
-            yield Compared(path, same, reasons, math.inf if same else psnr_db(read_picture(path), read_picture(again)))
+            try:
+                yield _compare(request, path, again, runtimes, open_things)
+            except Interrupted:
+                raise
+            except VfxganError as error:
+                reason = str(error).removeprefix(f"--like {path}: ").removeprefix(f"{path} ")
+                yield Compared(path, False, unmade=reason)
+
+
+def _compare(
+    request: RenderRequest, path: Path, again: Path, runtimes: dict[tuple[str, ...], Runtime], open_things: ExitStack
+) -> Compared:
+    job = resolve(request)
+    key = (job.model.sha256, job.runtime, *(upscaler.sha256 for upscaler in job.upscalers))
+    if key not in runtimes:
+        runtimes[key] = open_things.enter_context(open_runtime(job))
+    maker = prepare(job, runtimes[key])
+    assert job.like is not None
+    maker.write(job.frames[0], again)
+    reasons = tuple(job.like.differences(maker.recipe(job.frames[0])))
+    same = again.read_bytes() == path.read_bytes()
+    return Compared(path, same, reasons, math.inf if same else psnr_db(read_picture(path), read_picture(again)))
+
+
+def check_sources(model: str | None, plates: str | None, upscalers: Sequence[str]) -> None:
+    """What frames are to be made again from, before any of them is looked at.
+
+    Raises:
+        UsageError: `--in` is no pattern of plates, or none are there.
+        ModelError: a model that was named cannot be read.
+    """
+    if model is not None:
+        read_model(find_model(model))
+    for upscaler in upscalers:
+        read_upscaler(upscaler)
+    if plates is None:
+        return
+    views = views_on_disk(plates) if has_views(plates) else ("",)
+    patterns = [parse_pattern(of_view(plates, view), 1, "--in", PLATE_FORMATS) for view in views]
+    if not any(frames_on_disk(pattern) for pattern in patterns):
+        raise UsageError(f"--in {plates!r}: no plates there; give a file, or a pattern in quotes: 'plate/####.exr'")
 
 
 def psnr_db(reference: Picture, other: Picture) -> float:

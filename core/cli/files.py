@@ -1,12 +1,15 @@
 """`vfxgan verify`, `inspect` and `contact-sheet`: what to do with files that exist."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vfxgan.cli.render_options import CpuIsa
 from vfxgan.cli.shared import BackgroundChoice, ProgressChoice, needs_extra
+
+if TYPE_CHECKING:
+    from vfxgan.render.verify import Compared
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".safetensors")
 
@@ -36,9 +39,10 @@ def verify(
     from vfxgan.latents import parse_seeds
     from vfxgan.progress import progress as progress_of
     from vfxgan.progress import say
-    from vfxgan.render.verify import check_frames, find_frames, seed_of
+    from vfxgan.render.verify import check_frames, check_sources, find_frames, seed_of
 
     use_threads(1)
+    check_sources(model, plates, upscale or [])
     paths, problems = find_frames(out), []
     if seeds is not None:
         by_seed = {seed_of(path): path for path in paths}
@@ -53,33 +57,52 @@ def verify(
                 problems.append(f"{checked.path}: {checked.problem}")
             else:
                 whole.append(checked.path)
-    problems += _rerendered(whole, rerender, model, plates, upscale or [])
+    again = _rerendered(whole, rerender, model, plates, upscale or [])
+    problems += [f"{compared.path}: {compared.problem}" for compared in again if compared.problem]
     for problem in problems:
         say(problem)
     if problems:
-        raise VerifyError(f"{len(problems)} problems, {len(whole)} of {len(paths)} frames are whole; render them again")
-    print(
-        f"{len(whole)} frames are whole" + (f", {min(rerender, len(whole))} of them rendered again" if rerender else "")
-    )
+        raise VerifyError(
+            f"{_counted(len(problems), 'problem')}, {len(whole)} of {_counted(len(paths), 'frame')} are whole; "
+            "see above, and render again those that are not"
+        )
+    verb = "is" if len(whole) == 1 else "are"
+    print(f"{_counted(len(whole), 'frame')} {verb} whole{_of_rerendered(again) if again else ''}")
 
 
 def _rerendered(
     paths: list[Path], count: int, model: str | None, plates: str | None, upscalers: list[str]
-) -> list[str]:
+) -> "list[Compared]":
+    """A sample of frames made again; what may differ is said as it is found."""
     from vfxgan.progress import say
     from vfxgan.render.verify import rerender, sample
 
-    problems = []
+    done = []
     for compared in rerender(sample(paths, count), model, plates, upscalers) if count and paths else ():
-        if compared.fails:
-            problems.append(f"{compared.path}: rendered again it differs (PSNR {compared.psnr_db:.1f} dB)")
-        elif not compared.same_bytes:
+        done.append(compared)
+        if not compared.same_bytes and not compared.problem:
             say(f"{compared.path}: PSNR {compared.psnr_db:.1f} dB here ({'; '.join(compared.reasons)})")
-    return problems
+    return done
+
+
+def _of_rerendered(again: "list[Compared]") -> str:
+    same = sum(compared.same_bytes for compared in again)
+    if same == len(again):
+        return f", {same} of them rendered again: to the same bytes"
+    return (
+        f", {len(again)} of them rendered again: {same} to the same bytes, {len(again) - same} not, which passes: "
+        "made on another machine, runtime or config, see above"
+    )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def inspect(
-    file: Annotated[Path, typer.Argument(help="Model, engine, checkpoint, TorchScript or frame.")],
+    file: Annotated[
+        Path, typer.Argument(help="Model (file, or name of a packaged one), engine, checkpoint, TorchScript or frame.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """What a model, an engine, a checkpoint or a frame says about itself, and which engines fit this machine."""
@@ -87,8 +110,16 @@ def inspect(
 
     from vfxgan.render.inspect import inspect_file, table
 
+    file = _packaged(file)
     facts = _checkpoint_facts(file) if _is_checkpoint(file) else inspect_file(file)
     print(json.dumps(facts) if as_json else "\n".join(table(facts)))
+
+
+def _packaged(file: Path) -> Path:
+    """The model of that name in the package, as for render, unless there is a file called so."""
+    from vfxgan.modelfile import packaged_models
+
+    return file if file.exists() else packaged_models().get(str(file), file)
 
 
 def _is_checkpoint(file: Path) -> bool:

@@ -64,6 +64,14 @@ def test_inspect_shows_a_models_spec(cli: Any, tiny: Path) -> None:
     assert "channels out" in cli("inspect", tiny).out
 
 
+def test_inspect_takes_the_name_of_a_packaged_model(cli: Any) -> None:
+    from vfxgan.modelfile import packaged_models
+
+    result = cli("inspect", "upscaler", "--json")
+    assert result.code == 0, result
+    assert json.loads(result.out)["model"] == str(packaged_models()["upscaler"])
+
+
 def test_a_contact_sheet_has_each_frame_in_its_cell_and_its_seed_below(cli: Any, frames: Path, tmp_path: Path) -> None:
     result = cli("contact-sheet", frames, "--to", "sheet.png", "--columns", "2", "--cell", "32")
     assert result.code == 0, result
