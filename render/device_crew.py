@@ -265,7 +265,15 @@ def _error_of(child: _Child) -> VfxganError:
 def _sum(tallies: Sequence[Tally]) -> Tally:
     total = Tally()
     for tally in tallies:
-        for name in ("rendered", "kept", "clipped_values", "clipped_frames", "repaired_pixels", "repaired_frames"):
+        for name in (
+            "rendered",
+            "kept",
+            "clipped_values",
+            "clipped_frames",
+            "repaired_pixels",
+            "repaired_frames",
+            "mended",
+        ):
             setattr(total, name, getattr(total, name) + getattr(tally, name))
         total.notes |= tally.notes
     return total

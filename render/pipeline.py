@@ -21,12 +21,18 @@ Outcome = Literal["rendered", "kept"]
 
 @dataclass(frozen=True)
 class Made:
-    """What became of one frame."""
+    """What became of one frame.
+
+    Attributes:
+        notes: sentences that hold for the whole run, each said once.
+        mended: what was wrong with the one that stood in its place; "" for nothing.
+    """
 
     outcome: Outcome
     clipped: int = 0
     repaired: int = 0
     notes: tuple[str, ...] = ()
+    mended: str = ""
 
 
 Work = Callable[[Frame], Made]
@@ -42,6 +48,7 @@ class Tally:
     clipped_frames: int = 0
     repaired_pixels: int = 0
     repaired_frames: int = 0
+    mended: int = 0
     notes: set[str] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)  # by frame number
     failures: int = 0  # of files: a frame may have one for each view
@@ -57,12 +64,13 @@ class Tally:
         self.clipped_frames += made.clipped > 0
         self.repaired_pixels += made.repaired
         self.repaired_frames += made.repaired > 0
+        self.mended += bool(made.mended)
 
-    def new_notes(self, made: Made) -> str:
+    def new_notes(self, made: Made) -> list[str]:
         """What has not been said yet."""
         fresh = [note for note in made.notes if note not in self.notes]
         self.notes.update(fresh)
-        return "; ".join(fresh)
+        return fresh
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class _Event:
 
     frame: Frame | None
     facts: dict[str, Any]
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 class _Crew:
@@ -140,12 +148,13 @@ class _Crew:
             with self._lock:
                 self.tally.failed[frame.number] = reason
                 self.tally.failures += 1
-            self.events.put(_Event(frame, {**facts, "state": "failed"}, reason))
+            self.events.put(_Event(frame, {**facts, "state": "failed", "reason": reason}, (reason,)))
             return
         with self._lock:
             self.tally.add(made)
             notes = self.tally.new_notes(made)
-        self.events.put(_Event(frame, {**facts, "state": made.outcome}, notes))
+        warnings = [f"frame {frame.name}: {made.mended}"] if made.mended else []
+        self.events.put(_Event(frame, {**facts, "state": made.outcome}, (*warnings, *notes)))
 
     def _give_up(self, error: BaseException) -> None:
         with self._lock:
@@ -213,8 +222,8 @@ def _show(crew: _Crew, workers: int, progress: Progress) -> None:
         if event.frame is None:
             workers -= 1
             continue
-        if event.warning:
-            progress.warn(event.warning)
+        for warning in event.warnings:
+            progress.warn(warning)
         progress.advance(**event.facts)
 
 

@@ -33,27 +33,27 @@ class Requirement:
 
     def check(self, found: Fingerprint) -> None:
         """Raises UsageError, which names what differs, if a fingerprint is another one."""
-        differences = self._differences(found)
-        if differences:
+        difference = self._difference(found)
+        if difference:
             raise UsageError(
-                f"{OPTION} {self.text}: {', '.join(differences)} (the fingerprint here is {fingerprint_id(found)}, "
+                f"{OPTION} {self.text}: {difference} (the fingerprint here is {fingerprint_id(found)}, "
                 "see --dry-run); nothing was rendered"
             )
 
-    def _differences(self, found: Fingerprint) -> list[str]:
+    def _difference(self, found: Fingerprint) -> str:
+        """What differs, in words; empty for nothing."""
         if self.short_id:
             same = fingerprint_id(found).startswith(self.short_id)
-            return [] if same else [", ".join(f"{key} {value}" for key, value in found.items())]
+            here = ", ".join(f"{key} {value}" for key, value in found.items())
+            return "" if same else f"differs from what is here, which is {here}"
         wanted = dict(self.values or {})
         keys = sorted({*wanted, *found}) if self.whole else list(wanted)
         unknown = [key for key in keys if key not in found] if not self.whole else []
         if unknown:
-            return [f"there is no {', '.join(unknown)} in the fingerprint here, only {', '.join(found)}"]
-        return [
-            f"{key} is {found.get(key)}, not {wanted.get(key)}"
-            for key in keys
-            if not _fits(key, wanted.get(key), found.get(key), exactly=self.whole)
-        ]
+            return f"there is no {', '.join(unknown)} in the fingerprint here, only {', '.join(found)}"
+        unlike = [key for key in keys if not _fits(key, wanted.get(key), found.get(key), exactly=self.whole)]
+        values = ", ".join(f"{key} is {found.get(key)}, not {wanted.get(key)}" for key in unlike)
+        return f"differs in {', '.join(unlike)}: {values}" if unlike else ""
 
 
 def parse_requirement(text: str) -> Requirement:

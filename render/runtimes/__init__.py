@@ -33,7 +33,7 @@ __all__ = [
 def check_runtime_name(name: str) -> str:
     """Raises UsageError for a runtime that does not exist."""
     if name not in RUNTIMES:
-        raise UsageError(f"--runtime {name!r} is unknown; use one of {', '.join(RUNTIMES)}")
+        raise UsageError(f"--runtime {name!r} is unknown; use one of {', '.join(RUNTIMES)}, or auto")
     return name
 
 

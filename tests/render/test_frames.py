@@ -91,7 +91,7 @@ def test_clipped_values_are_counted(cli: Any, tiny: Path) -> None:
     colour, alpha = light[..., :3], light[..., 3:]
     straight = np.divide(colour, alpha, out=colour.copy(), where=alpha > 0)
     result = cli("render", tiny, "--seeds", "3", "--out", "b.png")
-    assert f"{np.count_nonzero(straight > 1 + 1e-6)} values in 1 frames were clipped" in result.line
+    assert f"{np.count_nonzero(straight > 1 + 1e-6)} values in 1 frame were clipped" in result.line
 
 
 def test_seeds_of_a_file_keep_their_order_from_the_start_frame(cli: Any, tiny: Path, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_bad_pixels_of_a_real_plate_stop_it_or_are_counted(cli: Any, image_model
     for choice, said in (("zero", "0"), ("clamp", "the nearest finite value, NaN to 0")):
         result = cli("render", model, "--in", source, "--out", "o.exr", "--overwrite", "--bad-pixels", choice)
         assert result.code == 0, result
-        assert f"12 pixels of NaN or Inf in 1 plates were set to {said}" in result.err
+        assert f"12 pixels of NaN or Inf in 1 plate were set to {said}" in result.err
         made = read_picture(Path("o.exr")).pixels
         np.testing.assert_array_equal(made[finite], wanted[finite])
         assert np.isfinite(made).all()

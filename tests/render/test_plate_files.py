@@ -111,7 +111,7 @@ def test_png_frames_count_what_they_cut_off(cli: Any, model: Path, tmp_path: Pat
     light[2, 3] = 4
     write_picture(tmp_path / "a.exr", Picture(light, RGB))
     result = cli("render", model, "--in", tmp_path / "a.exr", "--out", "o.png")
-    assert "3 values in 1 frames were clipped to PNG's 0 … 1" in result.line
+    assert "3 values in 1 frame were clipped to PNG's 0 … 1" in result.line
     made = read_picture(Path("o.png")).pixels
     assert made.dtype == np.uint16
     expected = np.rint(encode(np.clip(light.astype(np.float32), 0, 1)) * 65535)

@@ -1,5 +1,6 @@
 """A sequence of plates again: what is done stays, what changed is named, and each wrong input is one line."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,9 @@ def test_a_broken_frame_is_made_again(cli: Any, model: Path, shot: Path) -> None
     assert render(cli, model, shot).code == 0
     whole = Path("up/1002.exr").read_bytes()
     Path("up/1002.exr").write_bytes(whole[:-40])
-    assert "1 rendered, 2 were done before" in render(cli, model, shot).line
+    result = render(cli, model, shot)
+    assert "1 rendered, 2 were done before; 1 was broken and made again" in result.line
+    assert "warning: frame 1002: up/1002.exr was broken (cut short" in result.err
     assert Path("up/1002.exr").read_bytes() == whole
 
 
@@ -75,6 +78,8 @@ def test_a_plate_that_changed_is_named_and_its_frame_left_alone(cli: Any, model:
     result = render(cli, model, shot)
     assert result.code == 2
     assert "up/1002.exr (made from a plate of other bytes" in result.line
+    assert f"{shot.with_name('shot.1002.exr')} changed since" in result.line
+    assert "--overwrite, which redoes only frames that are not done" in result.line
     assert Path("up/1002.exr").read_bytes() == before
     assert "1 rendered, 2 were done before" in render(cli, model, shot, "--overwrite").line
 
@@ -111,7 +116,7 @@ def test_bad_pixels_are_counted_and_repaired_only_when_asked(cli: Any, model: Pa
     assert "2 pixels hold NaN or Inf, the first at x 4, y 3; repair the plate, or give --bad-pixels" in result.err
     for choice, largest in (("zero", 1.0), ("clamp", 65504)):
         result = render(cli, model, shot, "--bad-pixels", choice, "--overwrite")
-        assert "2 pixels of NaN or Inf in 1 plates were set to" in result.line
+        assert "2 pixels of NaN or Inf in 1 plate were set to" in result.line
         made = read_picture(Path("up/1002.exr")).pixels
         assert np.isfinite(made).all()
         assert made.max() <= largest
@@ -123,12 +128,82 @@ def test_verify_renders_again_where_it_is_told_of_the_plates(cli: Any, model: Pa
     result = cli("verify", OUT, "--rerender", "3", "--model", model, "--in", shot)
     assert result.code == 0, result
     assert "3 of them rendered again" in result.out
+    result = cli("verify", OUT, "--rerender", "1", "--model", model)
+    assert result.code == 1
     assert (
-        "made from a plate; say where plates are with --in"
-        in cli("verify", OUT, "--rerender", "1", "--model", model).line
+        "up/1002.exr: cannot be rendered again: it was made from a plate; say where plates are with --in" in result.err
     )
+
+
+def test_verify_names_every_problem_also_where_a_plate_is_not_at_hand(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot).code == 0
     shot.with_name("shot.1001.exr").unlink()
-    assert "is not among --in's" in cli("verify", OUT, "--rerender", "3", "--model", model, "--in", shot).line
+    damaged = Path("up/1004.exr")
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    result = cli("verify", OUT, "--rerender", "3", "--model", model, "--in", shot, "--progress", "none")
+    assert result.code == 1
+    first, second, last = result.err.splitlines()
+    assert first.startswith("up/1004.exr: cut short")
+    assert second.startswith("up/1001.exr: cannot be rendered again: the plate with SHA-256 ")
+    assert "is not among --in's; name those that it was made from" in second
+    assert last.startswith("vfxgan: 2 problems, 2 of 3 frames are whole; ")
+
+
+def test_verify_names_frames_whose_model_is_not_at_hand(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot).code == 0
+    result = cli("verify", OUT, "--rerender", "3", "--in", shot, "--progress", "none")
+    assert result.code == 1
+    for number in (1001, 1002, 1004):
+        assert f"up/{number}.exr: cannot be rendered again: needs the model with SHA-256 " in result.err
+    assert "3 problems, 3 of 3 frames are whole" in result.line
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--in", "none/####.exr"], 2, "--in 'none/####.exr': no plates there"),
+        (["--in", "plate"], 2, "--in 'plate' is a folder; give a pattern of files, quoted: 'plate/####.exr'"),
+        (["--model", "none.onnx"], 1, "none.onnx: no such model file"),
+    ],
+)
+def test_verify_refuses_wrong_sources_before_it_begins(
+    cli: Any, model: Path, shot: Path, options: list[str], code: int, said: str
+) -> None:
+    assert render(cli, model, shot).code == 0
+    result = cli("verify", OUT, "--rerender", "1", *options)
+    assert result.code == code
+    assert result.err.startswith(f"vfxgan: {said}")
+
+
+def test_a_render_of_which_nothing_is_done_says_so(cli: Any, model: Path, shot: Path) -> None:
+    for plate in shot.parent.iterdir():
+        plate.write_bytes(b"")
+    result = render(cli, model, shot, "--progress", "json")
+    assert result.code == 3
+    assert "3 of 3 frames failed: 1001, 1002, 1004; none is done" in result.line
+    failed = [event for event in map(json.loads, result.out.splitlines()) if event["event"] == "progress"]
+    assert {event["state"] for event in failed} == {"failed"}
+    assert all(f"frame {event['frame']}: " in event["reason"] for event in failed)
+    assert {(event["fps"], event["eta_s"]) for event in failed[:-1]} == {(0.0, None)}
+
+
+def test_an_option_that_a_frame_was_made_without_is_named(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot, "--frames", "1001").code == 0
+    assert "up/1001.exr (no mix, not 0.5)" in render(cli, model, shot, "--mix", "0.5").line
+    assert render(cli, model, shot, "--frames", "1001", "--mix", "0.5", "--overwrite").code == 0
+    assert "up/1001.exr (mix 0.5, not none)" in render(cli, model, shot).line
+
+
+def test_each_note_of_a_frame_is_a_warning_of_its_own(cli: Any, model: Path, shot: Path) -> None:
+    pixels = np.random.RandomState(0).uniform(0, 1, (8, 10, 5)).astype(np.float16)
+    pixels[..., 3] = 0
+    write_picture(shot.with_name("shot.1001.exr"), Picture(pixels, ("R", "G", "B", "A", "Z")))
+    result = cli("render", model, "--in", shot, "--frames", "1001", "--out", "up/####.png", "--progress", "json")
+    said = [event["message"] for event in map(json.loads, result.out.splitlines()) if event["event"] == "warning"]
+    assert len(said) > 1
+    assert [note for note in said if "stay behind" in note] == [
+        note for note in said if note.endswith("stay behind (Z)")
+    ]
 
 
 def test_like_makes_a_frame_again(cli: Any, model: Path, shot: Path) -> None:

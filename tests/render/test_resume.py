@@ -45,7 +45,9 @@ def test_a_frame_with_other_pixels_under_our_recipe_is_made_again(cli: Any, tiny
     header = {key: value for key, value in picture.attributes.items() if key.startswith("vfxgan")}
     write_picture(frame, Picture(pixels, picture.channels, header))
     assert "not those that were rendered" in cli("verify", frame).err
-    assert "1 rendered, 4 were done before" in again(cli, tiny, five).line
+    result = again(cli, tiny, five)
+    assert "1 rendered, 4 were done before; 1 was broken and made again" in result.line
+    assert "o/0002.exr was broken (its pixels are not those that were rendered), and was made again" in result.err
     assert frame.read_bytes() == whole
 
 
@@ -87,6 +89,9 @@ def test_verify_reports_psnr_for_frames_of_another_machine(cli: Any, tiny: Path,
     result = cli("verify", five, "--rerender", "5", "--model", tiny)
     assert result.code == 0, result
     assert "0001.exr: PSNR inf dB here (runtime onnxruntime" in result.err
+    assert (
+        "5 frames are whole, 5 of them rendered again: 4 to the same bytes, 1 not, which passes: made on" in result.out
+    )
 
 
 def test_dry_run_writes_nothing(cli: Any, tiny: Path, tmp_path: Path) -> None:

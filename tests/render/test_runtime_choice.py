@@ -85,7 +85,7 @@ class TestAuto:
         assert refused.code == 2
         assert "another runtime or machine made o/0000.exr (runtime onnxruntime " in refused.line
         assert frames_of(Path("o")) == before
-        assert "1 rendered, 1 were done before" in cli(*command, "--mix-runtimes").line
+        assert "1 rendered, 1 was done before" in cli(*command, "--mix-runtimes").line
         assert frames_of(Path("o"))["0000.exr"] == before["0000.exr"]
 
     def test_the_default_is_chosen_by_name_and_says_nothing(self, cli: Any, tiny: Path) -> None:
@@ -114,6 +114,7 @@ class TestRequiring:
         assert result.code == 2
         assert "runtime is openvino " in result.line
         assert "not onnxruntime " in result.line
+        assert " differs in " in result.line
         assert "numpy" not in result.line  # it is the same
         assert not Path("p").exists()
 
@@ -183,7 +184,7 @@ class TestHolding:
         assert made_by("a/0000.exr")["instructions"] == "avx2"
         again = start("verify", "a", "--rerender", "3", "--model", tiny, "--cpu-isa", "avx2", "--progress", "none")
         out, _ = again.communicate(timeout=PATIENCE_S)
-        assert out == "3 frames are whole, 3 of them rendered again\n"
+        assert out == "3 frames are whole, 3 of them rendered again: to the same bytes\n"
         if cpu_level() == "avx512":  # frames of another level are another kind
             native = cli("render", tiny, "--seeds", "0-2", "--out", "a/####.exr", "--runtime", "openvino")
             assert native.code == 2
