@@ -22,18 +22,18 @@ LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
 def carried_blocks(
     image: OpenImage, part: Part, left: Sequence[int], scale: int
-) -> list[tuple[tuple[str, ...], Pixels]]:
+) -> tuple[list[tuple[tuple[str, ...], Pixels]], int]:
     """Read and enlarge channels.
 
     Args:
         left: indices of the channels, all of a part that is not deep.
     Returns:
-        For each type among them the names and [s·H, s·W, n] of that type.
+        For each type among them the names and [s·H, s·W, n] of that type; and how many values its range cut off.
     Raises:
         ImageError: cut short or damaged.
     """
     by_rule = rules(image.parts, part, left)
-    blocks = []
+    blocks, clipped = [], 0
     for kind in dict.fromkeys(part.formats[index] for index in left):
         chosen = [index for index in left if part.formats[index] == kind]
         pixels = image.read(part, chosen, kind)
@@ -42,23 +42,25 @@ def carried_blocks(
             large = np.empty((height * scale, width * scale, count), pixels.dtype)
             for place, index in enumerate(chosen):
                 factor = scale if by_rule[index] == "vector" and counts_pixels(part, index) else 1
-                enlarge_channel(pixels[..., place], by_rule[index], scale, factor, large[..., place])
+                clipped += enlarge_channel(pixels[..., place], by_rule[index], scale, factor, large[..., place])
             pixels = large
         blocks.append((tuple(part.channels[index] for index in chosen), pixels))
-    return blocks
+    return blocks, clipped
 
 
-def enlarge_channel(plane: Pixels, rule: Rule, scale: int, factor: int, out: Pixels) -> None:
+def enlarge_channel(plane: Pixels, rule: Rule, scale: int, factor: int, out: Pixels) -> int:
     """Enlarge one channel.
 
     Args:
         plane: [H, W], any type, NaN and Inf among it.
         factor: that the enlarged values are multiplied by.
         out: [s·H, s·W] of the same type; overwritten.
+    Returns:
+        How many values were beyond that type, and are its largest now.
     """
     height, width = plane.shape
     rows = max(1, STRIP_VALUES // (width * scale * scale))
-    margin = LANCZOS_MARGIN_PX if rule == "colour" else 1
+    margin, clipped = LANCZOS_MARGIN_PX if rule == "colour" else 1, 0
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         target = out[top * scale : bottom * scale]
@@ -67,24 +69,33 @@ def enlarge_channel(plane: Pixels, rule: Rule, scale: int, factor: int, out: Pix
             continue
         above, below = max(0, top - margin), min(height, bottom + margin)
         inside = slice((top - above) * scale, (bottom - above) * scale)
-        _fill(plane[above:below].astype(np.float32), _FILTERS[rule], scale, factor, inside, target)
+        clipped += _fill(plane[above:below].astype(np.float32), _FILTERS[rule], scale, factor, inside, target)
+    return clipped
 
 
 def _fill(
     strip: Array, filtered: Callable[[Array, int], Array], scale: int, factor: int, inside: slice, out: Pixels
-) -> None:
-    """The filter's result where all that it looks at is finite; elsewhere `out` stays, which is the nearest value."""
+) -> int:
+    """The filter's result where all that it looks at is finite; elsewhere the nearest value, which `out` holds.
+
+    Returns:
+        How many were clipped.
+    """
     finite = np.isfinite(strip)
     whole = bool(finite.all())
-    large = filtered(strip if whole else np.where(finite, strip, 0), scale)[inside] * np.float32(factor)
+    large = filtered(strip if whole else np.where(finite, strip, 0), scale)[inside]
+    if not whole:
+        # The four neighbours that bilinear looks at; Lanczos is held between them, and the rest of its taps were 0.
+        touched = enlarge((~finite).astype(np.float32), scale)[inside] > 0
+        large[touched] = out[touched]
+    there = np.isfinite(large)
+    with np.errstate(over="ignore"):
+        large *= np.float32(factor)
     largest = float(LARGEST_HALF) if out.dtype == np.float16 else LARGEST_FLOAT
-    np.clip(large, -largest, largest, out=large)
-    if whole:
-        out[...] = large
-        return
-    # The four neighbours that bilinear looks at; Lanczos is held between them, and the rest of its taps were 0.
-    touched = enlarge((~finite).astype(np.float32), scale)[inside] > 0
-    out[~touched] = large[~touched]
+    beyond = there & (np.abs(large) > largest)
+    large[beyond] = np.copysign(np.float32(largest), large[beyond])
+    out[...] = large
+    return int(np.count_nonzero(beyond))
 
 
 def _repeat(rows: Pixels, scale: int, out: Pixels) -> None:

@@ -12,19 +12,19 @@ Rule = Literal["nearest", "matte", "vector", "colour"]
 MATTES = ("a", "alpha", "mask", "matte", "opacity", "coverage", "holdout")
 DEPTHS = ("z", "zback", "zfront", "depth", "deep", "zdepth")
 NORMALS = ("n", "normal", "normals", "ng", "nworld")
-DATA_CHANNELS = ("z", "zback", "zfront", "depth", "indexob", "indexma")
-DATA_LAYERS = (
-    "z", "depth", "deep", "zdepth", "p", "pos", "position", "worldposition", "worldpos", "pworld", "pref", "pointworld",
+DATA = (
+    *DEPTHS, "indexob", "indexma", "p", "pos", "position", "worldposition", "worldpos", "pworld", "pref", "pointworld",
     *NORMALS, "uv", "st",
 )  # fmt: skip
-VECTOR_LAYERS = (
-    "forward", "backward", "motion", "motionvector", "motionvectors", "mv", "velocity", "vector", "vectors", "flow",
-    "speed",
+VECTORS = (
+    "forward", "backward", "motion", "motionvec", "motionvecs", "motionvector", "motionvectors", "mv", "mvec",
+    "velocity", "vector", "vectors", "flow", "speed",
 )  # fmt: skip
 _ID = re.compile(
     r"(^|[._ ])(id|Id|ID)s?\d*$|(?<=[a-z0-9])I[Dd]s?\d*$|_id$", re.ASCII
 )  # id, ids, objectId, object_id, ID0
 _DIGITS = re.compile(r"[._ ]?\d+$")
+_BETWEEN = re.compile(r"[_ -]")
 _PIXEL_AXES = ("x", "y", "u", "v", "r", "g", "red", "green")
 
 
@@ -44,7 +44,7 @@ def rules(parts: Sequence[Part], part: Part, left: Sequence[int]) -> dict[int, R
         alone = shared.count((layer, view)) == 1 and bool(layer)
         if part.formats[index] == "uint" or _is_cryptomatte(name, part.name, cryptomattes):
             found[index] = "nearest"
-        elif _is_vector(layer, part.name):
+        elif _is_vector(layer, base, part.name):
             found[index] = "vector"
         elif _is_data(layer, base, part.name):
             found[index] = "nearest"
@@ -63,7 +63,7 @@ def counts_pixels(part: Part, index: int) -> bool:
     split = [view_and_layer(name, views_of(part)) for name in part.channels]
     layer, view, base = split[index]
     others = {last.lower() for *place, last in split if place == [layer, view]}
-    return base.lower() in _PIXEL_AXES or "w" in others or len(others) == 1
+    return base.lower() in _PIXEL_AXES or "w" in others or len(others) == 1 or _names_vector(base)
 
 
 def kind_of_data(parts: Sequence[Part], part: Part, index: int) -> str:
@@ -76,14 +76,14 @@ def kind_of_data(parts: Sequence[Part], part: Part, index: int) -> str:
     if _is_cryptomatte(name, part.name, cryptomatte_layers(parts)):
         return "Cryptomatte"
     layer, _, base = view_and_layer(name, views_of(part))
-    words = [_DIGITS.sub("", word).lower() for word in (layer or part.name).split(".")]
-    if base.lower() in DEPTHS or any(word in DEPTHS for word in words):
+    words = _words(layer, base, part.name)
+    if any(word in DEPTHS for word in words):
         return "depth"
     if any(word in NORMALS for word in words):
         return "normals"
     if any(word in ("uv", "st") for word in words):
         return "texture coordinates"
-    return "position" if any(word in DATA_LAYERS for word in words) else "ids"
+    return "position" if any(word in DATA and not word.startswith("index") for word in words) else "ids"
 
 
 def cryptomatte_layers(parts: Sequence[Part]) -> tuple[str, ...]:
@@ -100,19 +100,30 @@ def cryptomatte_layers(parts: Sequence[Part]) -> tuple[str, ...]:
 def _is_cryptomatte(name: str, part_name: str, layers: Sequence[str]) -> bool:
     """By the header, or where that was lost by the names that renderers give them: CryptoObject00, cryptomatte01."""
     stem = name.rpartition(".")[0] or part_name
-    return stem.lower().startswith("crypto") or any(
+    return any(word.lower().startswith("crypto") for word in (*stem.split("."), name)) or any(
         stem == layer or (stem.startswith(layer) and stem[len(layer) :].isdecimal()) for layer in layers
     )
 
 
 def _is_data(layer: str, base: str, part_name: str) -> bool:
-    words = (layer or part_name).split(".")
-    if base.lower() in DATA_CHANNELS or any(_ID.search(word) for word in (base, *words) if word):
-        return True
-    return any(_DIGITS.sub("", word).lower() in DATA_LAYERS for word in words if word)
+    named = any(_ID.search(word) for word in (base, *(layer or part_name).split(".")) if word)
+    return named or any(word in DATA for word in _words(layer, base, part_name))
 
 
-def _is_vector(layer: str, part_name: str) -> bool:
-    words = (layer or part_name).split(".")
-    known = (_DIGITS.sub("", word).lower() for word in words if word)
-    return any(word in VECTOR_LAYERS or word.startswith("disparity") for word in known)
+def _is_vector(layer: str, base: str, part_name: str) -> bool:
+    return any(_names_vector(word) for word in _words(layer, base, part_name))
+
+
+def _names_vector(word: str) -> bool:
+    return any(known in VECTORS or known.startswith("disparity") for known in _spellings(word))
+
+
+def _words(layer: str, base: str, part_name: str) -> list[str]:
+    """The last name, and those of the layer, or where there is none of the part, as the lists above have them."""
+    return [known for word in (base, *(layer or part_name).split(".")) for known in _spellings(word)]
+
+
+def _spellings(word: str) -> tuple[str, str]:
+    """`__Pworld`, `Motion_Vector01` and `Denoising Normal` are pworld, motionvector, and also normal."""
+    plain = _DIGITS.sub("", word).lower()
+    return _BETWEEN.sub("", plain), _BETWEEN.sub("", plain.rpartition(" ")[2])

@@ -39,15 +39,19 @@ class Made:
         return cls(chosen, pixels, image.data, image.display)
 
 
-def assemble(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: OutputOptions, scale: int) -> Picture:
+def assemble(
+    image: OpenImage, made: Sequence[Made], spaces: Spaces, output: OutputOptions, scale: int
+) -> tuple[Picture, int]:
     """A frame of the plate's structure: the same parts, names, types and metadata.
 
+    Returns:
+        It, and how many carried values their type cut off.
     Raises:
         ImageError: carried channels cannot be read, or are too large.
     """
     if output.format == "png":
-        return _png(made[0], image, scale)
-    parts = []
+        return _png(made[0], image, scale), 0
+    parts, clipped = [], 0
     for part in image.parts:
         mine = [picture for picture in made if picture.chosen.part.index == part.index]
         blocks = [(picture.chosen.names(picture.pixels.shape[2]), picture.pixels) for picture in mine]
@@ -60,11 +64,12 @@ def assemble(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: Out
         if output.keep_channels and image.format == "openexr" and not part.deep and left:
             _check_carried(part, left, scale, image)
             _check_exact(part, left, output, image)
-            blocks += carried_blocks(image, part, left, scale)
+            carried_along, beyond = carried_blocks(image, part, left, scale)
+            blocks, clipped = blocks + carried_along, clipped + beyond
         if blocks:
             data, display = (mine[0].data, mine[0].display) if mine else (part.data, part.display)
             parts.append(_part(part, image.format, blocks, (data, display), spaces, output, scale))
-    return replace(parts[0], parts=tuple(parts[1:]))
+    return replace(parts[0], parts=tuple(parts[1:])), clipped
 
 
 def _part(

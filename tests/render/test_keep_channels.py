@@ -151,6 +151,8 @@ def test_motion_and_disparity_grow_with_the_picture(cli: Any, model: Path, tmp_p
         ("motion.x", "motion.y", "motion.z"): (SCALE, SCALE, 1),
         ("Vector.X", "Vector.Y", "Vector.Z", "Vector.W"): (SCALE,) * 4,
         ("disparityL.x", "disparityL.y"): (SCALE, SCALE),
+        ("disparity", "disparityR", "right.disparity"): (SCALE,) * 3,
+        ("motionVec.x", "Motion_Vectors01.y", "motionVec.z"): (SCALE, SCALE, 1),
     }
     blocks = {names: np.full((5, 6, len(names)), 3.5, np.float16) for names in groups}
     made = kept(cli, model, with_channels(tmp_path / "a.exr", blocks))
@@ -203,9 +205,10 @@ def test_what_is_carried_is_held_once(tmp_path: Path) -> None:
         left = [index for index, name in enumerate(part.channels) if name not in RGB]
         plate = sum(block.nbytes for block in blocks.values())
         tracemalloc.start()
-        made = carried_blocks(image, part, left, SCALE)
+        made, clipped = carried_blocks(image, part, left, SCALE)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
+    assert clipped == 0
     assert sum(pixels.nbytes for _, pixels in made) == SCALE**2 * plate
     assert peak < (1 + SCALE**2) * plate + (8 << 20)
 
@@ -280,3 +283,75 @@ def test_inspect_and_contact_sheets_know_such_frames(cli: Any, model: Path, tmp_
     result = cli("contact-sheet", "up", "--to", "sheet.png")
     assert result.code == 0, result
     assert "warning" not in result.err
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ViewLayer.IndexOB.X", "ViewLayer.IndexMA.X", "IndexOB"),
+        ("ViewLayer.CryptoObject00.r", "ViewLayer.CryptoObject00.g", "uCryptoless.cryptomatte.R"),
+        ("ZDepth", "Depth", "cam.depth"),
+        ("__Pworld.x", "__Pworld.y", "__Pworld.z"),
+        ("Denoising Normal.X", "Denoising Normal.Y", "World_Position.X"),
+    ],
+)
+def test_data_is_known_by_its_last_name_or_any_part_of_its_layers(
+    cli: Any, model: Path, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    data = np.random.RandomState(6).uniform(-1e9, 1e9, (6, 8, len(names))).astype(np.float32)
+    made = kept(cli, model, with_channels(tmp_path / "a.exr", {names: data}))
+    for place, name in enumerate(names):
+        np.testing.assert_array_equal(made[name], repeated(data[..., place]))
+
+
+def test_motion_that_its_type_cannot_hold_is_counted(cli: Any, model: Path, tmp_path: Path) -> None:
+    motion = np.full((6, 8, 2), 100, np.float16)
+    motion[0, 0] = 65504, -60000
+    motion[5, 7] = np.inf, np.nan
+    source = with_channels(tmp_path / "a.exr", {("forward.u", "forward.v"): motion})
+    result = cli("render", model, "--in", source, "--out", "o.exr", "--keep-channels")
+    assert result.code == 0, result
+    made = channels_of(Path("o.exr"))
+    assert (made["forward.u"][0, 0], made["forward.v"][0, 0]) == (65504, -65504)
+    clipped = sum(np.count_nonzero(np.abs(made[name].astype(float)) == 65504) for name in ("forward.u", "forward.v"))
+    assert f"{clipped} values in 1 frame were clipped to half's ±65504" in result.line
+    np.testing.assert_array_equal(np.isinf(made["forward.u"]), repeated(np.isinf(motion[..., 0])))
+    near = made["forward.u"][9, 13]  # beside the infinite one: the nearest value, and as much larger as all others
+    assert near == 100 * SCALE
+
+
+def test_integers_are_ids_whatever_their_name(cli: Any, model: Path, tmp_path: Path) -> None:
+    names = ("forward.u", "mask", "diffuse.R")
+    codes = integers(6, 8, 3)
+    made = kept(cli, model, with_channels(tmp_path / "a.exr", {names: codes}))
+    for place, name in enumerate(names):
+        np.testing.assert_array_equal(made[name], repeated(codes[..., place]))
+
+
+def test_strips_of_a_carried_colour_layer_leave_no_seam(
+    cli: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vfxgan.render import carry
+
+    names = tuple(f"diffuse.{letter}" for letter in RGB)
+    source = with_channels(tmp_path / "a.exr", {names: noise(40, 8, 3), ("mask",): noise(40, 8, 1, seed=1)})
+    whole = kept(cli, model, source)
+    monkeypatch.setattr(carry, "STRIP_VALUES", 7 * 8 * SCALE**2)
+    strips = kept(cli, model, source, "p.exr")
+    for name in (*names, "mask"):
+        np.testing.assert_array_equal(strips[name], whole[name])
+
+
+def test_a_part_that_is_carried_alone_has_its_own_windows(cli: Any, model: Path, tmp_path: Path) -> None:
+    def part(name: str, channels: tuple[str, ...], origin: tuple[int, int], height: int, width: int) -> Picture:
+        facts = {"oiio:subimagename": name}
+        pixels = noise(height, width, len(channels))
+        return Picture(pixels, channels, facts, origin=origin, display=(0, 0, 20, 16))
+
+    first = part("rgba", (*RGB, "A"), (2, 3), 6, 8)
+    source = tmp_path / "a.exr"
+    write_picture(source, Picture(**{**first.__dict__, "parts": (part("depth", ("Z",), (-1, 5), 7, 4),)}))
+    assert cli("render", model, "--in", source, "--out", "o.exr", "--keep-channels").code == 0
+    with OpenImage(Path("o.exr")) as image:
+        assert [part.data for part in image.parts] == [(4, 6, 16, 12), (-2, 10, 8, 14)]
+        assert [part.display for part in image.parts] == [(0, 0, 40, 32)] * 2
