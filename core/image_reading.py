@@ -1,5 +1,7 @@
 """Reading image files through OpenImageIO: headers, all of a small file, or the channels of a large one."""
 
+import os
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -278,15 +280,30 @@ def choose_colour(names: tuple[str, ...]) -> tuple[int, ...] | None:
     return None
 
 
-def _open(path: Path) -> Any:
+def check_file(path: Path) -> os.stat_result:
+    """Refuse what is no file of bytes on disk, before it is opened: whoever opens a pipe waits for its writer.
+
+    Raises:
+        ImageError: missing, a folder, a pipe, a socket or a device.
+    """
     try:
-        size = path.stat().st_size if path.is_file() else -1
+        facts = path.stat()
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: no such file; check the path") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-    if size <= 0:
-        raise ImageError(
-            f"{path}: is empty; replace the file" if size == 0 else f"{path}: no such file; check the path"
-        )
+    if not stat.S_ISREG(facts.st_mode):
+        kind = next((name for is_kind, name in _KINDS if is_kind(facts.st_mode)), "a device")
+        raise ImageError(f"{path}: is {kind}, no image file; check the path")
+    return facts
+
+
+_KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+
+
+def _open(path: Path) -> Any:
+    if check_file(path).st_size == 0:
+        raise ImageError(f"{path}: is empty; replace the file")
     wanted = oiio.ImageSpec()
     wanted.attribute("oiio:UnassociatedAlpha", 1)  # never let it multiply encoded values by alpha
     source = oiio.ImageInput.open(str(path), wanted)

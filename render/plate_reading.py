@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vfxgan.errors import ImageError
-from vfxgan.images import MAX_IMAGE_MIB, MAX_SIDE_PX, PLATE_FORMATS, OpenImage, Part, Pixels, Window
+from vfxgan.images import MAX_IMAGE_MIB, MAX_SIDE_PX, PLATE_FORMATS, OpenImage, Part, Pixels, Window, check_file
 from vfxgan.render.half import LARGEST_HALF
 from vfxgan.render.options import BadPixels, BitDepth
 from vfxgan.render.plate_image import PlateImage
@@ -25,12 +25,10 @@ class Read:
     """A picture and what it took to read it.
 
     Attributes:
-        depth: of a frame that is as deep as the plate.
         repaired: pixels that held NaN or Inf.
     """
 
     image: PlateImage
-    depth: BitDepth
     repaired: int
 
 
@@ -40,6 +38,7 @@ def open_plate(path: Path) -> OpenImage:
     Raises:
         ImageError: of another format, or a palette, CMYK or one bit; or as `OpenImage`.
     """
+    check_file(path)
     try:
         with path.open("rb") as file:
             head = file.read(4)
@@ -105,12 +104,11 @@ def read_image(image: OpenImage, chosen: Chosen, bad_pixels: BadPixels, label: s
     repaired = 0
     if pixels.dtype.kind == "f":
         pixels, repaired = _repair(pixels, part.data, bad_pixels, image.path, label)
-    data, display = part.data, part.display
+    data, display = upright_windows(part, image.format)
     if image.format != "openexr":  # they know offsets, but no program heeds them
         pixels = _upright(pixels, part)
-        data = display = (0, 0, pixels.shape[1], pixels.shape[0])
     plate = PlateImage(pixels, data, display, _is_unassociated(part, image.format), label)
-    return Read(plate, depth_of(part, chosen), repaired)
+    return Read(plate, repaired)
 
 
 def depth_of(part: Part, chosen: Chosen) -> BitDepth:
@@ -157,6 +155,16 @@ def _repair(pixels: Pixels, data: Window, choice: BadPixels, path: Path, label: 
             "repair the plate, or give --bad-pixels zero or clamp"
         )
     return pixels, count
+
+
+def upright_windows(part: Part, file_format: str) -> tuple[Window, Window]:
+    """Data and display window of a picture as it is read: but for EXR, the right way up and at 0, 0."""
+    if file_format == "openexr":
+        return part.data, part.display
+    _, _, width, height = part.data
+    on_its_side = part.attributes.get("Orientation", 1) in (5, 6, 7, 8)
+    window = (0, 0, height, width) if on_its_side else (0, 0, width, height)
+    return window, window
 
 
 def _upright(pixels: Pixels, part: Part) -> Pixels:
