@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vfxgan.errors import ImageError, UsageError
-from vfxgan.images import Part
+from vfxgan.images import Part, check_file
 from vfxgan.render.options import AS_PLATE, REC709, OutputOptions
 from vfxgan.render.primaries import Primaries, from_rec709, to_rec709
 from vfxgan.render.spaces import CHROMATICITIES, Converts, conversion_of
@@ -21,6 +21,12 @@ _NOT_CARRIED_PREFIXES = ("openexr:", "oiio:", "tiff:", "dpx:", "png:", "vfxgan:"
 _OF_EXR_ALONE = ("Orientation",)  # elsewhere it was undone
 _OF_COLOUR = ("colorInteropID", "chromaticities", "adoptedNeutral", "whiteLuminance")
 _OF_CARRIED_CHANNELS = "cryptomatte/"
+DATA = "data"
+CALLED_DATA = (
+    "plates that call themselves data (colorInteropID) are no colour by their own word, and are taken as "
+    "linear Rec.709; --in-colorspace names another"
+)
+CALLED_DATA_OF_PRIMARIES = CALLED_DATA.replace("linear Rec.709", "linear light of their chromaticities")
 ASSUMED = "plates that name no colour space are taken as linear Rec.709; --in-colorspace names another"
 
 
@@ -48,8 +54,9 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: it cannot be read, or is no file of bytes on disk.
     """
+    check_file(path)
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -96,17 +103,17 @@ def _plate_space(
     if name is None and file_format != "openexr" and _is_integer(part):
         linear = "lin_" in str(part.attributes.get("oiio:ColorSpace", "")).lower()
         return (None, None, "") if linear else (SrgbToLight(), None, "")
-    if name is None and named not in ("", "unknown", "data"):
+    if name is None and named not in ("", "unknown", DATA):
         name = named
     if name is None:
         primaries = part.attributes.get("chromaticities")
         if isinstance(primaries, tuple):
             known = _known_primaries(primaries)
             if known is None:
-                return (*_own_primaries(primaries, path), "")
-            name = known
+                return (*_own_primaries(primaries, path), CALLED_DATA_OF_PRIMARIES if named == DATA else "")
+            name, note = known, CALLED_DATA_OF_PRIMARIES if named == DATA else ""
         else:
-            name, note = REC709, ASSUMED
+            name, note = REC709, CALLED_DATA if named == DATA else ASSUMED
     to_light = conversion_of(name, output.ocio, str(path), to_light=True)
     return to_light, conversion_of(name, output.ocio, str(path)), note
 

@@ -331,6 +331,23 @@ def test_any_primaries_come_back_and_mean_the_light_they_are(cli: Any, model: Pa
     assert linear.attributes["colorInteropID"] == "lin_rec709_scene"
 
 
+@pytest.mark.parametrize("primaries", [None, (0.7, 0.3, 0.2, 0.7, 0.14, 0.05, 0.31, 0.33)])
+def test_a_plate_that_calls_itself_data_is_taken_as_light_and_said_so(
+    cli: Any, model: Path, tmp_path: Path, primaries: tuple[float, ...] | None
+) -> None:
+    facts: dict[str, Any] = {"colorInteropID": "data"} | ({} if primaries is None else {"chromaticities": primaries})
+    write_picture(tmp_path / "a.exr", Picture(noise(), ("R", "G", "B"), facts))
+    result = cli("render", model, "--in", tmp_path / "a.exr", "--out", "o.exr")
+    assert result.code == 0, result
+    taken = "linear Rec.709" if primaries is None else "linear light of their chromaticities"
+    assert (
+        f"call themselves data (colorInteropID) are no colour by their own word, and are taken as {taken}" in result.err
+    )
+    assert "--in-colorspace names another" in result.err
+    named = cli("render", model, "--in", tmp_path / "a.exr", "--out", "p.exr", "--in-colorspace", "ACEScg")
+    assert "data" not in named.err
+
+
 def test_primaries_agree_with_the_colour_library(cli: Any, model: Path, tmp_path: Path) -> None:
     pixels = noise().astype(np.float32)
     # ACEScg's primaries, moved by more than what is known by name.
@@ -423,7 +440,7 @@ def test_names_in_a_file_cannot_write_to_the_terminal(cli: Any, model: Path, tmp
     assert "1 other channels stay behind (evil [2J name)" in result.err
     assert "\x1b" not in result.err
     result = cli("render", model, "--in", source, "--out", "p.exr", "--layer", "x", "--progress", "none")
-    assert result.code == 3
+    assert result.code == 2
     assert "\x1b" not in result.err
 
 
