@@ -9,6 +9,7 @@ from vfxgan.errors import UsageError
 from vfxgan.latents import parse_seeds
 from vfxgan.modelfile import DEFAULT_MODEL, DEFAULT_UPSCALER, ModelFile, find_model, read_model
 from vfxgan.render.chain import check_size, read_upscaler
+from vfxgan.render.chosen_pictures import check_choice
 from vfxgan.render.devices import Device
 from vfxgan.render.like import Like, read_like
 from vfxgan.render.options import OutputOptions, OutputRequest, resolve_output, resolve_plate_output, walk_of
@@ -94,6 +95,7 @@ def resolve(request: RenderRequest) -> Job:
     model = like.model if like else read_model(find_model(request.model, default))
     resolved = resolve_output if request.plates is None else resolve_plate_output
     output = resolved(request.output, pattern.extension, model.spec)
+    check_choice(frames, output)
     upscalers = like.find_upscalers(upscaler_names) if like else tuple(map(read_upscaler, upscaler_names))
     check_size(model.spec, upscalers)
     output = replace(output, upscale=",".join(upscaler.sha256 for upscaler in upscalers) or None)

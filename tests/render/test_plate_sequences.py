@@ -1,6 +1,8 @@
 """Sequences of plates with holes, handles, plates that are not there, and plates unlike their neighbours."""
 
+import contextlib
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -70,9 +72,69 @@ def test_missing_frames_of_a_range_fail_unless_they_may_be_skipped(cli: Any, mod
     assert result.code == 0, result
     assert "1 of 5 plates (1004) are skipped" in result.err
     assert numbers() == [1001, 1002, 1003, 1005, 1006]
-    result = render(cli, model, shot, "--frames", "2001-2003", "--skip-missing")
+
+
+@pytest.mark.parametrize("option", [(), ("--dry-run",)])
+def test_a_chunk_that_lies_in_a_hole_is_no_failure(cli: Any, model: Path, shot: Path, option: tuple[str, ...]) -> None:
+    result = render(cli, model, shot, "--frames", "1007", "--skip-missing", *option)
+    assert (result.code, result.out) == (0, "")
+    assert result.err == f"nothing to render: {shot}: 1 of 1 plates (1007) are skipped\n"
+    assert not Path("up").exists()
+    if not option:
+        named = render(cli, model, shot, "--frames", "1007-1008")
+        assert named.code == 3
+        assert "2 of 2 frames failed: 1007, 1008; none is done" in named.line
+
+
+def test_where_there_are_no_plates_at_all_the_path_is_wrong(cli: Any, model: Path, shot: Path) -> None:
+    result = render(cli, model, shot.with_name("shoot.####.exr"), "--frames", "1001-1003", "--skip-missing")
     assert result.code == 2
-    assert "--frames 2001-2003: none of these plates is there" in result.line
+    assert "--frames 1001-1003: none of these plates is there" in result.line
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        (("--part", "9"), "has no part '9'; it has 0"),
+        (("--view", "middle"), "has no view 'middle'; it names no views"),
+        (("--layer", "nope"), "has no layer 'nope' with colour; it has R, G, B"),
+    ],
+)
+def test_a_picture_that_no_plate_has_is_one_line(
+    cli: Any, model: Path, shot: Path, option: tuple[str, str], reason: str
+) -> None:
+    shot.with_name("shot.1001.exr").write_bytes(b"")  # which plate is first, is decided by those that can be read
+    result = render(cli, model, shot, *option)
+    assert result.code == 2
+    assert result.err == f"vfxgan: {' '.join(option)}: {shot.with_name('shot.1002.exr')}: {reason}\n"
+    assert not Path("up").exists()
+
+
+def test_a_picture_that_later_plates_lack_fails_those_by_name(cli: Any, model: Path, shot: Path) -> None:
+    for number in (1001, 1002, 1003, 1005, 1006):
+        write(shot.with_name(f"shot.{number}.exr"), number, channels=("d.R", "d.G", "d.B"))
+    result = render(cli, model, shot, "--layer", "d")
+    assert result.code == 3
+    assert "2 of 7 frames failed: 1009, 1010; the others are done" in result.line
+    assert f"frame 1009: {shot.with_name('shot.1009.exr')}: has no layer 'd'" in result.err
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_file_of_bytes_is_named_and_not_waited_for(start: Any, model: Path, shot: Path, kind: str) -> None:
+    odd = shot.with_name("shot.1002.exr")
+    odd.unlink()
+    if kind == "pipe":
+        os.mkfifo(odd)
+    elif kind == "socket":
+        with contextlib.chdir(odd.parent), socket.socket(socket.AF_UNIX) as server:
+            server.bind(odd.name)
+    else:
+        odd.symlink_to("/dev/zero")
+    process = start("render", model, "--in", shot, "--out", "up/####.exr")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert f"frame 1002: {odd}: is a {kind}, no image file; check the path" in err
+    assert "1 of 7 frames failed: 1002; the others are done" in err
 
 
 def test_handles_reach_as_far_as_there_are_plates(cli: Any, model: Path, shot: Path) -> None:
