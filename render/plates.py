@@ -23,7 +23,8 @@ from vfxgan.render.plate_frame import Made, assemble
 from vfxgan.render.plate_image import PlateImage
 from vfxgan.render.plate_layers import Chosen, choose_pictures
 from vfxgan.render.plate_notes import notes
-from vfxgan.render.plate_reading import Read, check_picture, open_plate, read_image
+from vfxgan.render.plate_plan import Line, plate_plan
+from vfxgan.render.plate_reading import Read, check_picture, depth_of, open_plate, read_image
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.render.spaces import conversion_of
@@ -112,6 +113,17 @@ class PlateMaker:
             neighbours=around,
         )
 
+    def plan(self, frame: Frame) -> list[Line]:
+        """What would become of a plate, by its header alone.
+
+        Raises:
+            ImageError: it cannot be used as asked.
+        """
+        known = self._look(frame.plate)
+        assert frame.plate is not None
+        with self._opened(frame.plate, known) as (image, pictures):
+            return plate_plan(image, pictures, known.spaces, self.images, self._depth(pictures[0]))
+
     def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
         """See `FrameMaker.write`."""
         known, neighbours = self._look(frame.plate), self._neighbours(frame)
@@ -163,7 +175,7 @@ class PlateMaker:
         with self._opened(plate, known) as (image, pictures):
             for chosen in pictures:
                 read = self._read(image, chosen, pictures)
-                drawn = self._draw(frame, read, known, neighbours)
+                drawn = self._draw(frame, read, self._depth(chosen), known, neighbours)
                 made.append(Made.of(chosen, drawn.pixels, read.image))
                 clipped, repaired = clipped + drawn.clipped, repaired + read.repaired
                 said += [note for note in drawn.notes if note not in said]
@@ -172,19 +184,19 @@ class PlateMaker:
             said = [*notes(image, made, known.spaces, self.output), *said]
         return picture, Written(clipped + beyond, repaired, tuple(said))
 
-    def _draw(self, frame: Frame, read: Read, known: _Known, neighbours: Sequence[Neighbour]) -> Drawn:
-        picture = (read.image, known.spaces, self._depth(read), frame.grain)
+    def _draw(self, frame: Frame, read: Read, depth: BitDepth, known: _Known, neighbours: Sequence[Neighbour]) -> Drawn:
+        picture = (read.image, known.spaces, depth, frame.grain)
         if self.stabiliser is None:
             return self.images.draw(*picture)
         return self.stabiliser.draw(*picture, digest=known.digest, neighbours=neighbours)
 
-    def _depth(self, read: Read) -> BitDepth:
+    def _depth(self, chosen: Chosen) -> BitDepth:
         """Of the frame: as was asked for, else the plate's."""
         if self.output.bit_depth != AS_PLATE:
             return self.output.bit_depth
         if self.output.format == "png":
-            return "8" if read.image.pixels.dtype == "uint8" else "16"
-        return read.depth
+            return "8" if chosen.part.widest(chosen.channels) == "uint8" else "16"
+        return depth_of(chosen.part, chosen)
 
     def _read(self, image: OpenImage, chosen: Chosen, pictures: tuple[Chosen, ...]) -> Read:
         assert self.output.bad_pixels is not None

@@ -6,14 +6,13 @@ import typer
 
 from vfxgan.cli import render_options as options
 from vfxgan.cli.preview import plan, preview_request, previewed
+from vfxgan.cli.render_plan import print_plan
 from vfxgan.cli.shared import ProgressChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from vfxgan.recipe import Plain
     from vfxgan.render.frames import FrameMaker
-    from vfxgan.render.plan import Finding, Frame
     from vfxgan.render.preview import Preview
     from vfxgan.render.request import Job
     from vfxgan.render.runtimes import Runtime
@@ -213,53 +212,15 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "P
         say(job.place_note)
     with open_runtime(job) as runtime:
         maker = prepare(job, runtime)
-        found = survey(job, maker)
-        _warn_of_differences(job, maker)
         if dry_run:
-            _print_plan(job, maker, found)
+            print_plan(job, maker)
+            _warn_of_differences(job, maker)
             return
+        survey(job, maker)
+        _warn_of_differences(job, maker)
         _say_how(runtime)
         started = time.monotonic()
         with previewed(preview, progress_choice), progress(progress_choice.value, "render", len(job.frames)) as shown:
             tally = render_job(job, maker, shown)
     if progress_choice is not ProgressChoice.none:
         say(summary(job, tally, started))
-
-
-def _print_plan(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Finding]]") -> None:
-    from collections import Counter
-
-    from vfxgan.render.devices import split_frames
-    from vfxgan.render.runtimes.fingerprint import fingerprint_id
-
-    first, last = job.frames[0], job.frames[-1]
-    print(f"model      {job.model.path} ({job.model.spec.name}, SHA-256 {job.model.sha256})")
-    print(f"frames     {len(job.frames)}: {first.path} ({first.source}) … {last.path} ({last.source})")
-    for note in job.notes:
-        print(f"note       {note}")
-    for key, value in _options(job, maker).items():
-        print(f"{key:10s} {value}")
-    made_by = maker.fingerprint
-    print(f"runtime    {fingerprint_id(made_by)}: {', '.join(f'{key} {value}' for key, value in made_by.items())}")
-    if maker.runtime.about:
-        print(f"running    {maker.runtime.about}")
-    if len(job.devices) > 1:
-        counts = ", ".join(str(len(share)) for share in split_frames(job.frames, len(job.devices)))
-        print(f"devices    {', '.join(map(str, job.devices))}, one process each: {counts} frames")
-    print(f"threads    {job.threads}, batch {job.batch}")
-    kept = sum(job.consent.keeps(finding) for _, finding in found)
-    states = Counter(finding.state.value for _, finding in found)
-    print(f"on disk    {', '.join(f'{count} {state}' for state, count in sorted(states.items()))} (by their headers)")
-    print(f"to do      {len(found) - kept}")
-
-
-def _options(job: "Job", maker: "FrameMaker") -> "Mapping[str, Plain]":
-    """Of the first frame whose plate can be read; those whose cannot will fail by name."""
-    from vfxgan.errors import ImageError
-
-    for frame in job.frames:
-        try:
-            return maker.recipe(frame).options
-        except ImageError as error:
-            reason = str(error)
-    return {"options": f"unknown: {reason}"}

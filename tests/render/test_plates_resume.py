@@ -220,6 +220,47 @@ def test_dry_run_says_what_would_be_done(cli: Any, model: Path, shot: Path) -> N
     assert not Path("up").exists()
 
 
+def test_dry_run_says_what_becomes_of_the_first_plate(cli: Any, model: Path, tmp_path: Path) -> None:
+    pixels = np.full((6, 8, 5), 0.5, np.float16)
+    facts = {"colorInteropID": "lin_ap1_scene"}
+    source = tmp_path / "one.exr"
+    picture = Picture(pixels, ("R", "G", "B", "A", "mask"), facts, origin=(-1, 2), display=(0, 0, 10, 12))
+    write_picture(source, picture)
+    out = cli("render", model, "--in", source, "--out", "o.exr", "--dry-run", "--bit-depth", "float").out
+    for line in (
+        f"plate      {source}: R, G, B, A",
+        "size       10×12 → 20×24",
+        "data       8×6 at -1, 2 → 16×12 at -2, 4",
+        "colour     ACEScg → ACEScg",
+        "depth      half → float",
+        "tiles      1 of ",
+        "note       1 other channels stay behind (mask); --keep-channels carries them",
+    ):
+        assert line in out, out
+    out = cli("render", model, "--in", source, "--out", "o.png", "--dry-run").out
+    assert "colour     ACEScg → sRGB" in out
+    assert "depth      half → 16" in out
+    kept = cli("render", model, "--in", source, "--out", "o.exr", "--dry-run", "--keep-channels").out
+    assert "carried    1 other channels (mask)" in kept
+
+
+def test_dry_run_stops_as_the_render_would(cli: Any, model: Path, shot: Path) -> None:
+    assert render(cli, model, shot).code == 0
+    taken = render(cli, model, shot, "--dry-run", "--bit-depth", "float")
+    assert taken.code == 2
+    assert "to do      3" in taken.out
+    assert "other work is in the way" in taken.line
+    layer = render(cli, model, shot, "--dry-run", "--layer", "nope")
+    assert layer.code == 2
+    assert "has no layer 'nope'" in layer.line
+    first = shot.with_name("shot.1001.exr")
+    first.write_bytes(first.read_bytes()[:20])
+    cut = cli("render", model, "--in", shot, "--out", "new/####.exr", "--dry-run")
+    assert cut.code == 3
+    assert "the first plate cannot be used: " in cut.line
+    assert "to do      3" in cut.out
+
+
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
