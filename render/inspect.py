@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from vfxgan.errors import UsageError
-from vfxgan.images import FORMAT_OF_EXTENSION, OpenImage, Part
+from vfxgan.images import FORMAT_OF_EXTENSION, OpenImage, Part, Window
 from vfxgan.recipe import read_stamp
 from vfxgan.render.inspect_models import engine_facts, is_engine, model_facts, torchscript_facts
 from vfxgan.render.plan import find_problem
+from vfxgan.render.plate_layers import views_of
 from vfxgan.render.runtimes.fingerprint import fingerprint_id
 from vfxgan.torchscript_metadata import is_torchscript
 
@@ -60,11 +61,11 @@ def _part_facts(image: OpenImage, part: Part) -> Facts:
     _, _, width, height = part.data
     types = ", ".join(_type_name(kind) for kind in dict.fromkeys(part.formats))
     facts: Facts = {"size": f"{width}x{height}", "type": types}
+    if image.format == "openexr":
+        facts |= _exr_facts(part)
     if "compression" in part.attributes:
         facts["compression"] = part.attributes["compression"]
-    space = part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")
-    if space:
-        facts["colorspace"] = space
+    facts |= _colorspace(image, part)
     if part.deep:
         return {**facts, "samples": "deep"}
     facts["channels"] = {name: _range(image.read(part, [place])) for place, name in enumerate(part.channels)}
@@ -72,6 +73,41 @@ def _part_facts(image: OpenImage, part: Part) -> Facts:
         alpha = image.read(part, [part.channels.index("A")])
         facts["alpha_above_zero"] = f"{100 * np.count_nonzero(alpha) / alpha.size:.1f} %"
     return facts
+
+
+def _exr_facts(part: Part) -> Facts:
+    """Where it lies, which views it holds, and its timecode, where it has one."""
+    facts: Facts = {"data_window": _place(part.data), "display_window": _place(part.display)}
+    views = views_of(part) or ((part.view,) if part.view else ())
+    if views:
+        facts["views"] = list(views)
+    timecode = part.attributes.get("smpte:TimeCode")
+    if isinstance(timecode, tuple) and timecode:
+        facts["timecode"] = _timecode(int(timecode[0]))
+    return facts
+
+
+def _timecode(packed: int) -> str:
+    """`hh:mm:ss:ff`, `;ff` for drop frame. Source: SMPTE 12M, as OpenEXR packs it (two BCD digits a byte)."""
+    hours, minutes, seconds, frames = (
+        f"{packed >> place + 4 & tens}{packed >> place & 15}" for place, tens in ((24, 3), (16, 7), (8, 7), (0, 3))
+    )
+    return f"{hours}:{minutes}:{seconds}{';' if packed >> 6 & 1 else ':'}{frames}"
+
+
+def _place(window: Window) -> str:
+    x, y, width, height = window
+    return f"{width}x{height} at {x}, {y}"
+
+
+def _colorspace(image: OpenImage, part: Part) -> Facts:
+    space = part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")
+    primaries = part.attributes.get("chromaticities")
+    if not space and isinstance(primaries, tuple):
+        space = f"chromaticities {', '.join(f'{value:.4g}' for value in primaries)}"
+    if not space and image.format == "openexr":
+        space = "none named"
+    return {"colorspace": space} if space else {}
 
 
 def _type_name(kind: str) -> str:

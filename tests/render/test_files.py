@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 
-from vfxgan.images import read_picture
+from vfxgan.images import Picture, read_picture, write_picture
 from vfxgan.render.digits import draw_number
 from vfxgan.render.sheet import lay_out
 
@@ -55,6 +56,21 @@ def test_inspect_shows_a_frames_recipe_and_range(cli: Any, frames: Path) -> None
     pixels = read_picture(frames / "0001.exr").pixels
     assert facts["channels"]["A"]["max"] == pytest.approx(float(pixels[..., 3].max()), rel=1e-5)
     assert "recipe" in cli("inspect", frames / "0001.exr").out
+
+
+def test_inspect_shows_where_a_plate_lies_and_what_it_names(cli: Any, tmp_path: Path) -> None:
+    names = ("R", "G", "B", "left.R", "left.G", "left.B")
+    facts = {"multiView": ("right", "left"), "smpte:TimeCode": (18356486, 0)}
+    types = {"multiView": oiio.TypeDesc("string[2]"), "smpte:TimeCode": oiio.TypeTimeCode}
+    picture = Picture(np.ones((6, 8, 6), np.float16), names, facts, types, (-2, 3), (0, 0, 12, 10))
+    write_picture(tmp_path / "a.exr", picture)
+    told = json.loads(cli("inspect", tmp_path / "a.exr", "--json").out)
+    assert told["data_window"] == "8x6 at -2, 3"
+    assert told["display_window"] == "12x10 at 0, 0"
+    assert told["views"] == ["right", "left"]
+    assert told["timecode"] == "01:18:19:06"
+    assert told["colorspace"] == "none named"
+    assert "display window           12x10 at 0, 0" in cli("inspect", tmp_path / "a.exr").out
 
 
 def test_inspect_shows_a_models_spec(cli: Any, tiny: Path) -> None:
