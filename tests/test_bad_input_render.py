@@ -300,3 +300,14 @@ def test_an_interrupt_during_the_import_of_a_runtime_is_not_a_missing_package() 
         raise ModuleNotFoundError("No module named 'onnxruntime'", name="onnxruntime")
     with pytest.raises(RuntimeFailure, match="installed but cannot be loaded"), importing("onnxruntime"):
         raise ImportError("libstdc++ is too old")
+
+
+def test_the_help_of_render_is_in_sections(cli: Any) -> None:
+    lines = cli("render", "--help").out.splitlines()
+    headings = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert headings[:2] == ["Arguments:", "Source and target:"]
+    assert headings[-1] == "Options:"
+    sections = "\n".join(lines)
+    assert sections.index("Source and target:") < sections.index("--out") < sections.index("A walk through seeds")
+    assert sections.index("What the picture is made of:") < sections.index("--tile <int>") < sections.index("Where and")
+    assert sections.index("To look at:") < sections.index("--preview-clean") < sections.index("\nOptions:")

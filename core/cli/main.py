@@ -12,6 +12,7 @@ import typer
 
 from vfxgan import __version__
 from vfxgan.cli import compare, dataset, evaluate, export, files, models, render, train
+from vfxgan.cli.option_groups import SectionedCommand
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
 from vfxgan.progress import fail_before_start, forget_displays
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # In the order of the help: what most people come for first.
-app.command("render")(render.render)
+app.command("render", cls=SectionedCommand)(render.render)
 app.command("contact-sheet")(files.contact_sheet)
 app.command("verify")(files.verify)
 app.command("compare")(compare.compare)

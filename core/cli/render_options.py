@@ -16,7 +16,10 @@ ModelOption = Annotated[
 ]
 Seeds = Annotated[str | None, typer.Option("--seeds", help="0-499, 1-100x2,205, or @picks.txt (a file, in its order).")]
 Plates = Annotated[
-    str | None, typer.Option("--in", help="Plates to upscale or translate, quoted: 'plate/####.exr'; %V is a view.")
+    str | None,
+    typer.Option(
+        "--in", help="Plates to upscale or translate (EXR, PNG, TIFF, DPX), quoted: 'plate/####.exr'; %V is a view."
+    ),
 ]
 Frames = Annotated[
     str | None,
@@ -98,7 +101,11 @@ Temporal = Annotated[
     int | None, typer.Option(help="Stabilise with N frames on each side, moved by optical flow. Default: 0.")
 ]
 Tile = Annotated[
-    int | None, typer.Option(help="Side in px of what the network sees at a time, overlap included; 0: all of it.")
+    int | None,
+    typer.Option(
+        help="Side in px of what the network sees at a time, overlap included; 0: all of it. Default: by the model, "
+        "mostly 512."
+    ),
 ]
 TileExact = Annotated[
     bool, typer.Option("--tile-exact", help="Overlap tiles by the full receptive field: slower, equal to no tiles.")
