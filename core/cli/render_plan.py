@@ -42,8 +42,8 @@ def _print(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Finding]]"
     for note in job.notes:
         print(f"note       {note}")
     lines, refused = _of_plate(job, maker)
-    for key, value in lines:
-        print(f"{key:10s} {value}")
+    for about, said in lines:
+        print(f"{about:10s} {said}")
     for key, value in _options(job, maker).items():
         print(f"{key:10s} {value}")
     made_by = maker.fingerprint
