@@ -197,3 +197,15 @@ def test_a_highlight_of_400_leaves_no_ring_in_a_mix(cli: Any) -> None:
     half = rendered(cli, "upscaler", source, "--mix", 0.5).pixels
     assert half.max() <= (network.max() + 400) / 2
     assert half.min() >= (network.min() + 0.02) / 2 - 1e-6
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_mix_of_a_tall_plate_is_that_of_the_whole_picture(
+    cli: Any, image_model: Any, tmp_path: Path, scale: int
+) -> None:
+    pixels = np.random.RandomState(8).uniform(0, 2, (150, 12, 3)).astype(np.float32)
+    source, model = written(tmp_path / "a.exr", pixels), image_model(tmp_path / "m.onnx", "smooth", scale=scale)
+    network = rendered(cli, model, source).pixels
+    plate = np.moveaxis(lanczos(np.moveaxis(pixels, -1, 0).copy(), scale), 0, -1)
+    made = rendered(cli, model, source, "--mix", 0.25).pixels
+    np.testing.assert_allclose(made, 0.25 * network + 0.75 * plate, rtol=1e-5, atol=1e-6)

@@ -120,3 +120,21 @@ def test_no_light_however_large_over_no_alpha_however_small_becomes_nan(
     alpha = stream.choice([0, 1e-30, 1e-3, 0.5, 1], (24, 40, 1))
     source = written(Path("a.exr"), np.concatenate([light, alpha], 2).astype(np.float32))
     assert np.isfinite(rendered(cli, image_model(Path("m.onnx"), scale=2), source, *options)).all()
+
+
+@pytest.mark.parametrize("lying", [False, True])
+def test_where_emission_meets_coverage_the_light_itself_is_enlarged(
+    cli: Any, image_model: Any, tmp_path: Path, lying: bool
+) -> None:
+    pixels = np.zeros((100, 100, 4), np.float32)
+    pixels[:64] = emission = np.array([0.3, 0.6, 5.0, 0.0], np.float32)
+    pixels[64:] = covered = np.array([0.2, 0.1, 0.2, 0.5], np.float32)
+    write_picture(tmp_path / "a.exr", Picture(pixels.swapaxes(0, 1) if lying else pixels, ("R", "G", "B", "A")))
+    model = image_model(tmp_path / "m.onnx", scale=2)
+    result = cli("render", model, "--in", tmp_path / "a.exr", "--out", "o.exr")
+    assert result.code == 0, result
+    made = read_picture(Path("o.exr")).pixels
+    made = made.swapaxes(0, 1) if lying else made
+    for row, share in ((120, 0.0), (126, 0.0), (127, 0.25), (128, 0.75), (129, 1.0), (140, 1.0)):
+        wanted = emission + (covered - emission) * np.float32(share)
+        np.testing.assert_allclose(made[row], np.broadcast_to(wanted, (200, 4)), rtol=1e-3, err_msg=f"row {row}")

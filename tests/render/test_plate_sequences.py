@@ -218,6 +218,43 @@ def test_a_plate_that_is_being_written_is_named(
     assert "7 frames" in cli("verify", "up").out
 
 
+@pytest.mark.parametrize("moment", ["when it is looked at", "when it is read"])
+def test_a_plate_that_still_grows_is_named(
+    cli: Any, model: Path, shot: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    from vfxgan.render import plates
+
+    victim = shot.with_name("shot.1005.exr")
+    write(victim, 5, height=64, width=64)
+    whole = victim.read_bytes()
+    victim.write_bytes(whole[: len(whole) // 2])
+    look, read = plates.file_digest, plates.read_image
+
+    def grow() -> None:
+        victim.write_bytes(whole[: victim.stat().st_size + len(whole) // 8])
+
+    def looks(path: Path) -> str:
+        found = look(path)
+        if path == victim and moment == "when it is looked at":
+            grow()
+        return found
+
+    def reads(image: Any, *arguments: Any) -> Any:
+        if image.path == victim and moment == "when it is read":
+            grow()
+        return read(image, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(plates, "file_digest", looks)
+        patched.setattr(plates, "read_image", reads)
+        result = render(cli, model, shot)
+    assert result.code == 3
+    assert f"frame 1005: {victim}: changed while it was read; run the same command again when it is whole" in result.err
+    assert 1005 not in numbers()
+    victim.write_bytes(whole)
+    assert render(cli, model, shot).code == 0
+
+
 def test_what_holds_for_the_whole_run_is_said_once(cli: Any, model: Path, shot: Path) -> None:
     for number in (1001, 1002, 1003):
         write(shot.with_name(f"shot.{number}.exr"), number, channels=(*RGB, "Z", "mask"))

@@ -17,7 +17,8 @@ from vfxgan.images import Picture, read_picture, write_picture
 from vfxgan.recipe import read_stamp
 from vfxgan.render import neighbourhood
 from vfxgan.render.neighbourhood import Kept, Neighbour, Shot, neighbours_digest
-from vfxgan.render.temporal import Average, Guide, find_flows, find_motion
+from vfxgan.render.plates import PlateMaker
+from vfxgan.render.temporal import Average, Guide, Motion, find_flows, find_motion
 
 SHIFT = (3.0, -2.0)  # px a frame
 
@@ -205,6 +206,44 @@ def texture_twice(x: float, y: float) -> np.ndarray:
     return np.moveaxis(np.clip(light, 0.02, 1), -1, 0).astype(np.float32)
 
 
+def test_a_neighbour_weighs_less_the_further_away_it_is(cli: Any, image_model: Any) -> None:
+    """Of a still shot one neighbour is a little brighter: so much of that is in the frame as the neighbour weighs."""
+    model = image_model(Path("m.onnx"))
+    pixels, brighter = texture(48, 64, 0, 0).astype(np.float32), 0.004
+    for folder, odd in (("near", 4), ("far", 5)):
+        Path(folder).mkdir()
+        for number in range(1, 6):
+            stored = pixels + np.float32(brighter * (number == odd))
+            write_picture(Path(f"{folder}/{number:04d}.exr"), Picture(stored, ("R", "G", "B")))
+        options = ("--temporal", "2", "--frames", "3", "--out", f"{folder}.####.exr")
+        done(cli("render", model, "--in", f"{folder}/####.exr", *options))
+    weights = [float((light(f"{folder}.0003.exr") - pixels).mean()) / brighter for folder in ("near", "far")]
+    total = 1 + 2 * (2 / 3) + 2 * (1 / 3)
+    np.testing.assert_allclose(weights, [2 / 3 / total, 1 / 3 / total], rtol=0.1)
+
+
+def test_what_is_moved_stays_within_what_the_network_gave() -> None:
+    raw = np.zeros((1, 24, 24), np.float32)
+    raw[:, :, 12:] = 400  # between pixels a cubic overshoots here
+    half = np.full((24, 24), 0.5, np.float32)
+    average = Average(np.zeros_like(raw), 1)
+    average.add(raw, Motion(half, half, np.ones_like(half)), 1.0)
+    made = average.result()
+    assert made.min() == 0
+    assert made.max() == 200
+    assert np.unique(made).size > 2
+
+
+def test_beyond_the_others_window_nothing_is_trusted_though_it_is_black_there_too() -> None:
+    pixels = texture(64, 64, 0, 0)
+    pixels[:24] = 0
+    display = (0, 0, 64, 64)
+    motion = motion_of(guide(pixels, display=display), guide(pixels[16:], (0, 16, 64, 48), display))
+    assert motion is not None
+    assert not motion.weight[:15].any()
+    assert motion.weight[18:].mean() > 0.8
+
+
 def test_other_sizes_and_windows_far_apart_have_no_motion() -> None:
     pixels = texture(40, 40, 0, 0)
     assert motion_of(guide(pixels), guide(pixels, display=(0, 0, 80, 40))) is None
@@ -323,6 +362,27 @@ def test_a_neighbour_that_cannot_be_used_fails_the_frames_around_it_by_name(cli:
     assert sorted(path.name for path in Path("o").iterdir()) == ["0004.exr", "0005.exr"]
     repaired = cli("render", shaky, "--in", source, "--temporal", "1", "--out", "r/####.exr", "--bad-pixels", "zero")
     assert "2 of 7 frames failed: 6, 7" in repaired.line
+
+
+def test_a_neighbour_that_is_replaced_before_it_is_read_fails_the_frame(
+    cli: Any, shaky: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, other = shot("p", range(1, 4)), shot("other", range(1, 4), seed=3)
+    read = PlateMaker.read
+
+    def meanwhile(maker: PlateMaker, plate: Path, view: str) -> Any:
+        shutil.copy(Path(other).with_name(plate.name), plate)
+        return read(maker, plate, view)
+
+    line = ("render", shaky, "--in", source, "--temporal", "1", "--frames", "1", "--out", "o/####.exr")
+    with monkeypatch.context() as patched:
+        patched.setattr(PlateMaker, "read", meanwhile)
+        result = cli(*line)
+    assert result.code == 3
+    assert "p/0002.exr: changed while it was used; run the same command again when it is whole" in result.err
+    assert not Path("o/0001.exr").exists()
+    done(cli(*line))
+    done(cli("verify", "o"))
 
 
 def test_views_go_each_by_itself(cli: Any, shaky: Path) -> None:
