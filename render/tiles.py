@@ -24,7 +24,7 @@ LEAST_KEPT_PX = 128  # of a tile with a wide margin
 LEAST_MARGINS = 4  # sides of a tile in margins, so that half of it is kept
 BLEND_PX = 2
 BLENDED_SHARE = 8  # of a tile of a network with image-wide statistics: neighbours truly differ
-QUANTUM_PX = 32  # sides that are cut to the picture are multiples of it: few sizes, few kernels
+QUANTUM_PX = 16  # sides that are cut to the picture are multiples of it: few sizes, few kernels
 
 
 @dataclass(frozen=True)
