@@ -12,6 +12,7 @@ from vfxgan.modelfile import ModelFile, find_model, packaged_models, read_model
 from vfxgan.recipe import PIXEL_REVISION, Recipe, read_stamp
 from vfxgan.render.chain import read_upscaler
 from vfxgan.render.options import OutputOptions, OutputRequest
+from vfxgan.render.plan import differences
 from vfxgan.render.plate_file import file_digest
 from vfxgan.render.runtimes import RUNTIMES
 
@@ -138,9 +139,7 @@ class Like:
             reasons.append(f"OCIO config {recipe.options.get('ocio')}, not {self.recipe.options.get('ocio')}")
         if self.recipe.neighbours != recipe.neighbours:
             reasons.append("the plates around its own are others, or fewer or more")
-        mine, theirs = dict(recipe.fingerprint), dict(self.recipe.fingerprint)
-        changed = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
-        return reasons + [f"{key} {mine.get(key)}, not {theirs.get(key)}" for key in changed]
+        return reasons + differences(recipe.fingerprint, self.recipe.fingerprint)
 
 
 def _digests(recorded: object) -> list[str]:

@@ -1,6 +1,6 @@
 """What is already on disk, and what that means for a render that wants to write there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -153,7 +153,7 @@ def _compare(stamp: Stamp, recipe: Recipe) -> Finding:
     if not stamp.is_whole:
         return Finding(State.BROKEN, "its header was changed")
     if dict(stamp.recipe.fingerprint) != dict(recipe.fingerprint):
-        return Finding(State.OTHER_RUNTIME, _difference(dict(stamp.recipe.fingerprint), dict(recipe.fingerprint)))
+        return Finding(State.OTHER_RUNTIME, ", ".join(differences(stamp.recipe.fingerprint, recipe.fingerprint)))
     return Finding(State.DONE)
 
 
@@ -164,7 +164,7 @@ def _first_difference(theirs: Recipe, ours: Recipe) -> str:
         return _source_difference(theirs, ours)
     if theirs.pixel_revision != ours.pixel_revision:
         return f"pixel revision {theirs.pixel_revision}, not {ours.pixel_revision}"
-    return _difference(dict(theirs.options), dict(ours.options))
+    return ", ".join(differences(theirs.options, ours.options))
 
 
 def _source_difference(theirs: Recipe, ours: Recipe) -> str:
@@ -177,12 +177,13 @@ def _source_difference(theirs: Recipe, ours: Recipe) -> str:
     return f"made from {theirs.made_from}, not {ours.made_from}"
 
 
-def _difference(theirs: dict[str, object], ours: dict[str, object]) -> str:
-    keys = sorted(key for key in {*theirs, *ours} if theirs.get(key) != ours.get(key))
-    return ", ".join(f"{_said(key, theirs)}, not {_or_none(ours.get(key))}" for key in keys)
+def differences(these: Mapping[str, object], others: Mapping[str, object]) -> list[str]:
+    """What differs, one text each: `mix 0.5, not none`, `no tile, not 512`."""
+    keys = sorted(key for key in {*these, *others} if these.get(key) != others.get(key))
+    return [f"{_said(key, these)}, not {_or_none(others.get(key))}" for key in keys]
 
 
-def _said(key: str, values: dict[str, object]) -> str:
+def _said(key: str, values: Mapping[str, object]) -> str:
     return f"no {key}" if values.get(key) is None else f"{key} {values[key]}"
 
 

@@ -57,10 +57,10 @@ def verify(
                 problems.append(f"{checked.path}: {checked.problem}")
             else:
                 whole.append(checked.path)
-    again = _rerendered(whole, rerender, model, plates, upscale or [])
-    problems += [f"{compared.path}: {compared.problem}" for compared in again if compared.problem]
     for problem in problems:
         say(problem)
+    again = _rerendered(whole, rerender, model, plates, upscale or [])
+    problems += [compared.problem for compared in again if compared.problem]
     if problems:
         raise VerifyError(
             f"{_counted(len(problems), 'problem')}, {len(whole)} of {_counted(len(paths), 'frame')} are whole; "
@@ -73,14 +73,16 @@ def verify(
 def _rerendered(
     paths: list[Path], count: int, model: str | None, plates: str | None, upscalers: list[str]
 ) -> "list[Compared]":
-    """A sample of frames made again; what may differ is said as it is found."""
+    """A sample of frames made again; what is wrong with one, or different, is said as it is found."""
     from vfxgan.progress import say
     from vfxgan.render.verify import rerender, sample
 
     done = []
     for compared in rerender(sample(paths, count), model, plates, upscalers) if count and paths else ():
         done.append(compared)
-        if not compared.same_bytes and not compared.problem:
+        if compared.problem:
+            say(f"{compared.path}: {compared.problem}")
+        elif not compared.same_bytes:
             say(f"{compared.path}: PSNR {compared.psnr_db:.1f} dB here ({'; '.join(compared.reasons)})")
     return done
 

@@ -104,7 +104,7 @@ Tile = Annotated[
     int | None,
     typer.Option(
         help="Side in px of what the network sees at a time, overlap included; 0: all of it. Default: by the model, "
-        "mostly 512."
+        "about 512."
     ),
 ]
 TileExact = Annotated[
