@@ -15,7 +15,9 @@ from vfxgan.render.runtimes.checks import check_input, check_picture, importing,
 from vfxgan.render.runtimes.fingerprint import cpu_fingerprint
 from vfxgan.render.runtimes.protocol import Array, RuntimeOptions
 
-MAX_SIZES = 9  # as one picture's tiles have: inside, four sides, four corners; compiled models kept at a time, each with weights of its own
+# Compiled models kept at a time, each with weights of its own: the tiles of one picture have up to nine sizes, inside, at
+# four sides and in four corners.
+MAX_SIZES = 9
 
 
 class OpenVinoCpu:
