@@ -15,8 +15,8 @@ from vfxgan.render.runtimes.checks import check_input, check_picture, importing,
 from vfxgan.render.runtimes.fingerprint import cpu_fingerprint
 from vfxgan.render.runtimes.protocol import Array, RuntimeOptions
 
-# Compiled models kept at a time, each with weights of its own: the tiles of one picture have up to nine sizes, inside, at
-# four sides and in four corners.
+# Compiled models kept at a time, each with weights of its own: the tiles of one picture have up to nine sizes, inside,
+# at four sides and in four corners.
 MAX_SIZES = 9
 
 
