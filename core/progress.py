@@ -239,7 +239,8 @@ class _OpenJd(_Counted):
 
     def shown(self, facts: dict[str, Any]) -> None:
         print(f"openjd_progress: {100 * self.done / max(self.total, 1):.1f}", flush=True)
-        print(f"openjd_status: {self.label} {self.done}/{self.total}, {pace(self.rate)}", flush=True)
+        rate = f", {pace(self.rate)}" if self.rate else ""
+        print(f"openjd_status: {self.label} {self.done}/{self.total}{rate}", flush=True)
 
     def waiting(self, note: str, facts: dict[str, Any]) -> None:
         print(f"openjd_status: {self.label} {self.done}/{self.total}, {note}", flush=True)

@@ -138,8 +138,8 @@ class _Work:
             if self.consent.keeps(examine(frame.path, self.maker.recipe(frame))):
                 return Made("kept")
             raise
-        broken = finding.state is State.BROKEN
-        mended = f"{frame.path} was broken ({finding.reason}), and was made again" if broken else ""
+        damage = finding.reason.partition(";")[0]  # without what to do: that was done
+        mended = f"{frame.path} was broken ({damage}), and was made again" if finding.state is State.BROKEN else ""
         return Made("rendered", written.clipped, written.repaired, written.notes, mended)
 
 
