@@ -103,8 +103,10 @@ class Consent:
 
 def look(path: Path, recipe: Recipe) -> Finding:
     """Judge a target by its header alone: quick, before anything is started."""
+    if not path.exists():  # asked first: another run may put its frame there at any moment
+        return Finding(State.MISSING)
     if not path.is_file():
-        return Finding(State.FOREIGN, "not a file") if path.exists() else Finding(State.MISSING)
+        return Finding(State.FOREIGN, "not a file")
     try:
         stamp = read_stamp(read_header(path))
     except ImageError:
