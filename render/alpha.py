@@ -97,7 +97,8 @@ def _emits(light: Array, alpha: Array) -> NDArray[np.bool_]:
     brightest = np.abs(light).max(axis=0)
     with np.errstate(over="ignore"):
         outshines = brightest * _largest_around(alpha) > OUTSHINES * _largest_around(brightest) * alpha
-    return (brightest > 0) & ((alpha <= 0) | outshines)
+    emits: NDArray[np.bool_] = (brightest > 0) & ((alpha <= 0) | outshines)
+    return emits
 
 
 def _with_emission(
