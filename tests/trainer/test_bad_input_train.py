@@ -90,7 +90,7 @@ def test_an_unknown_family_is_named_with_those_that_are_close(refused, data, tmp
     ("option", "value", "part"),
     [
         ("--iterations", "0", "iterations: Input should be greater than or equal to 1 (got 0)"),
-        ("--iterations", "many", "Invalid value for '--iterations'"),
+        ("--iterations", "many", "--iterations many is no whole number"),
         ("--batch", "-1", "batch: Input should be greater than or equal to"),
         ("--learning-rate", "nan", "--learning-rate: Input should be a finite number (got nan)"),
         ("--loss-limit", "inf", "--loss-limit: Input should be a finite number (got inf)"),
