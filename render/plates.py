@@ -154,7 +154,7 @@ class PlateMaker:
         found = []
         for offset in self.stabiliser.offsets:
             plate = frame.plates.path(frame.number + offset)
-            if plate.is_file():
+            if plate.exists():
                 with naming_neighbour(offset):
                     digest = self._look(plate).digest
                 found.append(Neighbour(offset, digest, partial(self._read_neighbour, plate, digest)))

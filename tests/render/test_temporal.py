@@ -1,6 +1,7 @@
 """`--temporal`: a frame is stabilised with its neighbourhood, and depends on nothing beyond that."""
 
 import hashlib
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -383,6 +384,18 @@ def test_a_neighbour_that_is_replaced_before_it_is_read_fails_the_frame(
     assert not Path("o/0001.exr").exists()
     done(cli(*line))
     done(cli("verify", "o"))
+
+
+def test_a_neighbour_that_is_a_pipe_is_named_and_not_waited_for(start: Any, shaky: Path) -> None:
+    source = shot("p", range(1, 4), size=(16, 16))
+    Path("p/0001.exr").unlink()
+    os.mkfifo("p/0001.exr")
+    process = start("render", shaky, "--in", source, "--temporal", "1", "--out", "o/####.exr")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "frame 1: p/0001.exr: is a pipe, no image file" in err
+    assert "its neighbour at -1, which --temporal needs: p/0001.exr: is a pipe" in err
+    assert "2 of 3 frames failed: 1, 2; the others are done" in err
 
 
 def test_views_go_each_by_itself(cli: Any, shaky: Path) -> None:
