@@ -38,7 +38,6 @@ Array = NDArray[np.float32]
 
 CORES = len(os.sched_getaffinity(0))
 CLI = [sys.executable, "-c", "from vfxgan.cli.main import main; main()"]
-RUNTIMES = ("onnxruntime", "openvino")
 RGB = ("R", "G", "B")
 FLOOR_TILE_PX = 384  # what the render gives a network of ×4 at a time
 # Random networks hardly look around and would need 1 to 4 px; the packaged, trained upscaler needs 8. So that tiles
@@ -209,7 +208,9 @@ def floor_s(model: ModelFile, runtime: str, plate: Path, frame: Path, size: tupl
     return {"inference_cpu_s": inference, "io_cpu_s": read + write, "floor_s": (inference + read + write) / CORES}
 
 
-def speed(name: str, size: tuple[int, int], frames: int, repeats: int, folder: Path) -> dict[str, Any]:
+def speed(
+    name: str, size: tuple[int, int], frames: int, repeats: int, runtimes: list[str], folder: Path
+) -> dict[str, Any]:
     """One network: seconds a frame of each way, in turn, and how far our picture is from the reference."""
     python(MAKE, name, folder)
     vfxgan(folder, "export", f"{name}.pth", "--out", f"{name}.onnx")
@@ -217,12 +218,12 @@ def speed(name: str, size: tuple[int, int], frames: int, repeats: int, folder: P
     python(OVERLAP, name, folder)
     model = read_model(folder / f"{name}.onnx")
     plates = make_plates(folder / f"{name}-plates", size, frames)
-    walls: dict[str, list[float]] = {way: [] for way in ("theirs", *RUNTIMES)}
+    walls: dict[str, list[float]] = {way: [] for way in ("theirs", *runtimes)}
     for turn in range(repeats):
         target = folder / f"{name}-theirs{turn}"
         target.mkdir()
         walls["theirs"].append(sum(json.loads(python(THEIRS, name, folder, plates, target))) / frames)
-        for runtime in RUNTIMES:
+        for runtime in runtimes:
             out = folder / f"{name}-{runtime}{turn}" / "####.exr"
             source = plates / "####.exr"
             seconds, _ = vfxgan(folder, "render", f"{name}.onnx", "--in", source, "--out", out, "--runtime", runtime)
@@ -238,7 +239,7 @@ def speed(name: str, size: tuple[int, int], frames: int, repeats: int, folder: P
         "receptive_field_px": measured.receptive_field_px,
         "theirs_s": float(np.median(walls["theirs"])),
     }
-    for runtime in RUNTIMES:
+    for runtime in runtimes:
         vfxgan(folder, "render", f"{name}.onnx", "--in", first, "--out", f"{runtime}.exr", "--bit-depth", "float",
                "--runtime", runtime, "--overwrite")  # fmt: skip
         ours = encode(np.moveaxis(read_picture(folder / f"{runtime}.exr").pixels, -1, 0))
@@ -285,6 +286,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small plates, one turn")
     parser.add_argument("--only", default="srresnet,rrdb,memory")
+    parser.add_argument("--runtimes", default="onnxruntime,openvino")
+    parser.add_argument("--turns", type=int, help="of each way, in turn; default: 2, of RRDB 1")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--make-plates", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -304,7 +307,14 @@ def main() -> None:
         for network, size, frames, turns in (("srresnet", (540, 960), 2, 2), ("rrdb", (270, 560), 2, 1)):
             if network in wanted:
                 size = (size[0] // 4, size[1] // 4) if quick else size
-                facts[network] = speed(network, size, frames, 1 if quick else turns, folder)
+                facts[network] = speed(
+                    network,
+                    size,
+                    frames,
+                    1 if quick else arguments.turns or turns,
+                    arguments.runtimes.split(","),
+                    folder,
+                )
         if "memory" in wanted:
             facts["memory"] = memory(quick, folder)
     print(json.dumps(facts, indent=2))
