@@ -129,7 +129,6 @@ WHOLE = """
 
 def python(code: str, name: str, folder: Path, *arguments: object) -> str:
     text = textwrap.dedent(code).replace("NAME", name).replace("CORES", str(CORES))
-    text = text.replace("LEAST", str(LEAST_OVERLAP_PX))
     done = subprocess.run(
         [sys.executable, "-c", text, *map(str, arguments)], cwd=folder, check=True, capture_output=True, text=True
     )
@@ -197,8 +196,7 @@ def floor_s(model: ModelFile, runtime: str, plate: Path, frame: Path, size: tupl
     assert isinstance(model.spec.input, ImageInput)
     x = np.random.RandomState(0).uniform(0, 1, (1, 3, side, side)).astype(np.float32)
     with load_runtime(runtime, model, RuntimeOptions(CORES)) as session:
-        session.infer(x)
-        inference = cpu_s(lambda: session.infer(x), 2) * size[0] * size[1] / side**2
+        inference = cpu_s(lambda: session.infer(x), 1) * size[0] * size[1] / side**2
     use_threads(1)
     made = read_picture(frame)
     picture = Picture(made.pixels, RGB, {"compression": "zips"})
@@ -209,13 +207,13 @@ def floor_s(model: ModelFile, runtime: str, plate: Path, frame: Path, size: tupl
 
 
 def speed(
-    name: str, size: tuple[int, int], frames: int, repeats: int, runtimes: list[str], folder: Path
+    name: str, size: tuple[int, int], frames: int, repeats: int, runtimes: list[str], overlap: int, folder: Path
 ) -> dict[str, Any]:
     """One network: seconds a frame of each way, in turn, and how far our picture is from the reference."""
     python(MAKE, name, folder)
     vfxgan(folder, "export", f"{name}.pth", "--out", f"{name}.onnx")
     measured = read_model(folder / f"{name}.onnx").spec.tiling
-    python(OVERLAP, name, folder)
+    python(OVERLAP.replace("LEAST", str(overlap)), name, folder)
     model = read_model(folder / f"{name}.onnx")
     plates = make_plates(folder / f"{name}-plates", size, frames)
     walls: dict[str, list[float]] = {way: [] for way in ("theirs", *runtimes)}
@@ -287,6 +285,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small plates, one turn")
     parser.add_argument("--only", default="srresnet,rrdb,memory")
     parser.add_argument("--runtimes", default="onnxruntime,openvino")
+    parser.add_argument("--overlap", type=int, default=LEAST_OVERLAP_PX, help="least overlap of tiles; 0: as measured")
     parser.add_argument("--turns", type=int, help="of each way, in turn; default: 2, of RRDB 1")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--make-plates", nargs=4, help=argparse.SUPPRESS)
@@ -313,6 +312,7 @@ def main() -> None:
                     frames,
                     1 if quick else arguments.turns or turns,
                     arguments.runtimes.split(","),
+                    arguments.overlap,
                     folder,
                 )
         if "memory" in wanted:
