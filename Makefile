@@ -19,6 +19,9 @@ INSTALL := $(PIP) install --quiet --constraint constraints.txt
 # Only after the dev extra, which holds setuptools: 2 seconds, no network.
 REINSTALL := $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 
+# What Nuke and Houdini have on their Python path.
+HOST_PATHS := plugins/client:plugins/nuke:plugins/houdini/python
+
 FRAMES := shot010/\#\#\#\#.exr
 
 help:
@@ -46,6 +49,7 @@ check: .venv/with-all .venv/with-trt-api install-strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p vfxgan
+	MYPYPATH=$(HOST_PATHS) $(BIN)/mypy --strict -p vfxgan_client -p vfxgan_nuke -p vfxgan_houdini
 	$(BIN)/python -m pytest
 
 # Without a network or gcc it says what is missing, and the tests that need it skip with that reason.
@@ -93,7 +97,7 @@ clean:
 
 .venv/with-all: pyproject.toml constraints.txt | .venv/made
 	@echo 'installing everything, torch among it (minutes)'
-	$(INSTALL) --editable '.[cpu,train,review,temporal,dev]'
+	$(INSTALL) --editable '.[cpu,train,review,temporal,sign,opencue,dev]'
 	@touch $@ .venv/with-render
 	@rm -f .venv/is-strict
 

@@ -25,6 +25,7 @@ FOLDERS = {
     "render": "vfxgan/render",
     "plugins": "vfxgan/plugins",
 }
+SAFE_TOGETHER = ("train", "review", "temporal", "sign", "opencue", "dev")  # beside any runtime
 OFFLINE = ("--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
 
 
@@ -115,16 +116,18 @@ def test_the_base_holds_what_rendering_needs_and_no_more(metadata: Message) -> N
 
 
 def test_the_extras_are_the_documented_ones(metadata: Message) -> None:
-    assert set(metadata.get_all("Provides-Extra", [])) == {"cpu", "gpu", "trt", "train", "review", "temporal", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"cpu", "gpu", "trt", *SAFE_TOGETHER}
     assert requirements(metadata, "cpu") == {"onnxruntime", "openvino"}
     assert requirements(metadata, "gpu") == {"onnxruntime-gpu", "cuda-python"}
     assert requirements(metadata, "trt") == {"tensorrt-cu13", "cuda-python"}
     assert requirements(metadata, "review") == {"av", "matplotlib", "scikit-image"}
     assert requirements(metadata, "temporal") == {"opencv-python-headless"}
+    assert requirements(metadata, "sign") == {"c2pa-python"}
+    assert requirements(metadata, "opencue") == {"opencue-pyoutline"}
     assert {"torch", "onnx", "onnxscript", "lightning-fabric"} <= requirements(metadata, "train")
 
 
-@pytest.mark.parametrize("extra", ["train", "review", "temporal", "dev"])
+@pytest.mark.parametrize("extra", SAFE_TOGETHER)
 def test_no_other_extra_chooses_between_the_two_onnx_runtimes(extra: str, metadata: Message) -> None:
     """onnxruntime and onnxruntime-gpu in one environment break each other: the machine decides which."""
     assert not {name for name in requirements(metadata, extra) if name.startswith("onnxruntime")}
@@ -132,7 +135,7 @@ def test_no_other_extra_chooses_between_the_two_onnx_runtimes(extra: str, metada
 
 def test_every_base_and_extra_requirement_is_pinned_in_constraints(metadata: Message) -> None:
     pinned = {line.split("==")[0] for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
-    for extra in (None, "cpu", "gpu", "trt", "train", "review", "temporal", "dev"):
+    for extra in (None, "cpu", "gpu", "trt", *SAFE_TOGETHER):
         assert requirements(metadata, extra) <= pinned
 
 

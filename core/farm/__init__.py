@@ -1,0 +1,1 @@
+"""Renders as jobs of a farm: one description, written for each engine. Nothing here renders."""

@@ -1,0 +1,1 @@
+"""vfxgan in Nuke."""
