@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,5 +170,45 @@ def frames_of() -> Callable[[Path], dict[str, bytes]]:
 
     def read(folder: Path) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+    return read
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of documentation, whose `sh` blocks are run as they stand."""
+
+    text: str
+
+    @property
+    def blocks(self) -> list[list[str]]:
+        """The commands of each `sh` block, without comments; a block that is not to be run is not `sh`."""
+        found = re.findall(r"^```sh\n(.*?)^```", self.text, flags=re.MULTILINE | re.DOTALL)
+        return [[line for line in block.splitlines() if line and not line.startswith("#")] for block in found]
+
+    def run(self, folder: Path, shorter: Mapping[str, str] | None = None) -> str:
+        """Run every command in its order with bash in the folder, which must exist; what they printed.
+
+        Args:
+            shorter: texts in commands that are replaced, so that a training of hours becomes one of seconds.
+        """
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("VFXGAN")} | {"PATH": path}
+        printed = ""
+        for command in (command for block in self.blocks for command in block):
+            for long, short in (shorter or {}).items():
+                command = command.replace(long, short)
+            done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+            printed += done.stdout + done.stderr
+        return printed
+
+
+@pytest.fixture(scope="session")
+def page() -> Callable[[str], Page]:
+    """A page of docs/ by its name: `page("farm.md").run(tmp_path)`."""
+
+    def read(name: str) -> Page:
+        return Page((Path(__file__).resolve().parents[1] / "docs" / name).read_text(encoding="utf-8"))
 
     return read
