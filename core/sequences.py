@@ -11,6 +11,7 @@ import fileseq
 
 from vfxgan.errors import UsageError
 from vfxgan.images import FORMAT_OF_EXTENSION
+from vfxgan.ranges import OPENJD, from_openjd
 
 MAX_FRAMES = 1_000_000
 
@@ -95,7 +96,7 @@ def _refuse_folder(path: Path, text: str, option: str) -> None:
 
 
 def parse_frames(text: str) -> list[int]:
-    """Frame numbers in the order given: `1001-1100`, `1001-1100x2`, `5,9`, `-5-10`.
+    """Frame numbers in the order given: `1001-1100`, `1001-1100x2`, `5,9`, `-5-10`; `openjd:0-9:3` is `0-9x3`.
 
     Raises:
         UsageError: not a range, or more frames than a shot has.
@@ -105,7 +106,7 @@ def parse_frames(text: str) -> list[int]:
         if abs(int(last) - int(first)) >= MAX_FRAMES:
             raise UsageError(f"--frames {text!r}: more than {MAX_FRAMES} frames; {remedy}")
     try:
-        numbers = list(fileseq.FrameSet(text))
+        numbers = list(fileseq.FrameSet(from_openjd(text.removeprefix(OPENJD)) if text.startswith(OPENJD) else text))
     except (fileseq.ParseException, ValueError, OverflowError, MemoryError) as error:
         raise UsageError(f"--frames {text!r} is not a range of frames; {remedy}") from error
     if not numbers or any(int(number) != number for number in numbers):

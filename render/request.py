@@ -1,7 +1,6 @@
 """A render as asked for, and as resolved: model, frames, options. Nothing is opened or written here."""
 
 import os
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from vfxgan.errors import UsageError
 from vfxgan.latents import parse_seeds
 from vfxgan.modelfile import DEFAULT_MODEL, DEFAULT_UPSCALER, ModelFile, find_model, read_model
 from vfxgan.render.chain import check_size, read_upscaler
+from vfxgan.render.chosen_frames import choose_frames
 from vfxgan.render.chosen_pictures import check_choice
 from vfxgan.render.devices import Device
 from vfxgan.render.like import Like, read_like
@@ -142,8 +142,6 @@ def _check_seeds(request: RenderRequest) -> None:
             "no seeds and no plates: give --seeds 0-499, --seeds @picks.txt, --walk 1001-1100 with --keys, "
             "--in 'plate/####.exr', or --like FRAME.exr"
         )
-    if request.frames is not None:
-        raise UsageError(f"--frames {request.frames} is for plates (--in) and walks; seeds are chosen with --seeds")
 
 
 def _seed_frames(request: RenderRequest) -> FoundFrames:
@@ -153,22 +151,11 @@ def _seed_frames(request: RenderRequest) -> FoundFrames:
         return FoundFrames([Frame(number, pattern.path(number)) for number in numbers], pattern)
     assert request.seeds is not None
     seeds = parse_seeds(request.seeds)
-    pattern = parse_pattern(request.out, len(seeds))
-    return FoundFrames(frames_of(seeds, pattern, request.start_frame), pattern)
-
-
-def frames_of(seeds: list[int], pattern: Pattern, start_frame: int | None) -> list[Frame]:
-    """Seed s to frame s, or the i-th seed of the list to frame `start_frame` + i.
-
-    Raises:
-        UsageError: two seeds for one file.
-    """
-    numbers = seeds if start_frame is None else [start_frame + place for place in range(len(seeds))]
-    frames = [Frame(number, pattern.path(number), seed) for number, seed in zip(numbers, seeds, strict=True)]
-    path, count = Counter(frame.path for frame in frames).most_common(1)[0]
-    if count > 1:
-        raise UsageError(f"--seeds: {count} seeds go to one frame, {path}; list each once, or give --start-frame")
-    return frames
+    start = request.start_frame
+    pairs = {seed if start is None else start + place: seed for place, seed in enumerate(seeds)}
+    chosen, notes = choose_frames(pairs, request.frames) if request.frames is not None else (pairs, ())
+    pattern = parse_pattern(request.out, len(chosen))
+    return FoundFrames([Frame(number, pattern.path(number), seed) for number, seed in chosen.items()], pattern, notes)
 
 
 def _plate_frames(request: RenderRequest, like: Like | None) -> FoundFrames:

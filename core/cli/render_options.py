@@ -24,7 +24,8 @@ Plates = Annotated[
 Frames = Annotated[
     str | None,
     typer.Option(
-        "--frames", help="With --in or --walk: 1001-1100, 1001-1100x2. Default: those on disk; the whole walk."
+        "--frames",
+        help="Some of the frames: 1001-1100, 1001-1100x2. Default: all of the seeds or the walk; plates on disk.",
     ),
 ]
 SkipMissing = Annotated[

@@ -280,7 +280,6 @@ def test_dry_run_stops_as_the_render_would(cli: Any, model: Path, shot: Path) ->
         (["--in", "plate/shot.####.exr", "--bit-depth", "16"], ["--bit-depth 16 does not go with EXR"]),
         (["--seeds", "1"], ["makes pictures of pictures", "give it plates with --in"]),
         (["--seeds", "1", "--bad-pixels", "zero"], ["--bad-pixels 'zero' is for plates"]),
-        (["--seeds", "1", "--frames", "1"], ["--frames 1 is for plates"]),
     ],
 )
 def test_wrong_options_are_one_line(cli: Any, model: Path, shot: Path, options: list[str], parts: list[str]) -> None:
