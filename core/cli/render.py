@@ -213,7 +213,7 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "P
     with open_runtime(job) as runtime:
         maker = prepare(job, runtime)
         if dry_run:
-            print_plan(job, maker)
+            print_plan(job, maker, as_json=progress_choice is ProgressChoice.json)
             _warn_of_differences(job, maker)
             return
         survey(job, maker)

@@ -1,5 +1,6 @@
-"""What `vfxgan render --dry-run` prints."""
+"""What `vfxgan render --dry-run` prints: lines for people, or with `--progress json` one object for programs."""
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
     from vfxgan.render.request import Job
 
 
-def print_plan(job: "Job", maker: "FrameMaker") -> None:
+def print_plan(job: "Job", maker: "FrameMaker", as_json: bool = False) -> None:
     """Print what a render would do, and then stop as it would where it could not start.
 
+    Args:
+        as_json: as one object, with every frame: what it is made from, its path, and what is there now.
     Raises:
         TargetError: frames of another recipe are in the way.
         FramesFailed: the first plate that is there cannot be used as asked.
@@ -24,7 +27,7 @@ def print_plan(job: "Job", maker: "FrameMaker") -> None:
     from vfxgan.render.run import look_at_targets
 
     found = look_at_targets(job, maker)
-    refused = _print(job, maker, found)
+    refused = _print_object(job, maker, found) if as_json else _print(job, maker, found)
     refuse_foreign(found, job.consent)
     if refused is not None:
         raise refused
@@ -59,6 +62,15 @@ def _print(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Finding]]"
     print(f"on disk    {', '.join(f'{count} {state}' for state, count in sorted(states.items()))} (by their headers)")
     print(f"to do      {len(found) - kept}")
     return refused
+
+
+def _print_object(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Finding]]") -> "FramesFailed | None":
+    """What a host's plugin or a farm's script needs to know of each frame before there is one."""
+    frames = [frame.facts | {"state": finding.state.value} for frame, finding in found]
+    to_do = sum(not job.consent.keeps(finding) for _, finding in found)
+    model = {"path": str(job.model.path), "name": job.model.spec.name, "sha256": job.model.sha256}
+    print(json.dumps({"event": "planned", "model": model, "total": len(frames), "to_do": to_do, "frames": frames}))
+    return _of_plate(job, maker)[1]
 
 
 def _of_plate(job: "Job", maker: "FrameMaker") -> "tuple[list[Line], FramesFailed | None]":

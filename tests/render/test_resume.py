@@ -94,6 +94,19 @@ def test_verify_reports_psnr_for_frames_of_another_machine(cli: Any, tiny: Path,
     )
 
 
+def test_a_dry_run_tells_a_program_every_frame(cli: Any, tiny: Path, tmp_path: Path) -> None:
+    cli("render", tiny, "--seeds", "7", "--out", "s/####.exr")
+    result = cli("render", tiny, "--seeds", "7,5", "--out", "s/####.exr", "--dry-run", "--progress", "json")
+    planned = json.loads(result.out)
+    assert planned["event"] == "planned"
+    assert planned["frames"] == [
+        {"frame": 7, "seed": 7, "path": "s/0007.exr", "state": "done"},
+        {"frame": 5, "seed": 5, "path": "s/0005.exr", "state": "missing"},
+    ]
+    assert (planned["total"], planned["to_do"], planned["model"]["name"]) == (2, 1, "tiny")
+    assert len(list((tmp_path / "s").iterdir())) == 1
+
+
 def test_dry_run_writes_nothing(cli: Any, tiny: Path, tmp_path: Path) -> None:
     result = cli("render", tiny, "--seeds", "0-99", "--out", tmp_path / "o" / "####.exr", "--dry-run")
     assert result.code == 0
