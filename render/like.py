@@ -1,4 +1,4 @@
-"""`--like FRAME`: model, seed and options from a frame's recipe."""
+"""`--like FRAME`: that frame again, or others of its sequence, with model and options from its recipe."""
 
 import contextlib
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from vfxgan.errors import ModelError, UsageError
 from vfxgan.images import read_header
-from vfxgan.latents import parse_seeds
 from vfxgan.modelfile import ModelFile, find_model, packaged_models, read_model
 from vfxgan.recipe import PIXEL_REVISION, Recipe, read_stamp
 from vfxgan.render.chain import read_upscaler
@@ -29,7 +28,7 @@ class Filled:
 
 @dataclass(frozen=True)
 class Like:
-    """A frame to be made again."""
+    """A frame to be made again, or whose sequence is to be gone on with."""
 
     frame: Path
     recipe: Recipe
@@ -46,8 +45,9 @@ class Like:
         """The recipe's values where nothing was given.
 
         Args:
+            seeds: others than the frame's own, to be rendered like it.
             plates: where to look for the plate that the frame was made from; a recipe holds no path.
-            frames: of a walk, those to render in place of the one that is there.
+            frames: of plates and walks, those to render in place of the one that is there.
 
         Raises:
             UsageError: a given value contradicts the recipe; all of them in one message.
@@ -55,7 +55,7 @@ class Like:
         if self.recipe.plate is not None and plates is None:
             raise UsageError(f"--like {self.frame}: it was made from a plate; say where plates are with --in")
         problems = []
-        if seeds is not None and (self.recipe.seed is None or parse_seeds(seeds) != [self.recipe.seed]):
+        if seeds is not None and self.recipe.seed is None:
             problems.append(f"--seeds {seeds} but the frame is of {self.recipe.made_from}")
         if plates is not None and self.recipe.plate is None:
             problems.append(f"--in {plates} but the frame is of {self.recipe.made_from}")
@@ -69,7 +69,9 @@ class Like:
             raise UsageError(f"--like {self.frame}: {'; '.join(problems)}; drop the option, or --like")
         if frames is None and self.recipe.plate is None and self.recipe.frame is not None:
             frames = str(self.recipe.frame)
-        return Filled(None if self.recipe.seed is None else str(self.recipe.seed), frames, made_by, filled)
+        if seeds is None and self.recipe.seed is not None:
+            seeds = str(self.recipe.seed)
+        return Filled(seeds, frames, made_by, filled)
 
     def find_plate(self, plates: Iterable[Path]) -> Path:
         """The plate that the frame was made from.
@@ -81,7 +83,7 @@ class Like:
         if found is None:
             raise UsageError(
                 f"--like {self.frame}: the plate with SHA-256 {self.recipe.plate} is not among --in's; "
-                "name those that it was made from, or render it again from what is there"
+                "name those that it was made from, or render from what is there with --frames"
             )
         return found
 
@@ -137,7 +139,7 @@ class Like:
         reasons = []
         if self.recipe.options.get("ocio") != recipe.options.get("ocio"):
             reasons.append(f"OCIO config {recipe.options.get('ocio')}, not {self.recipe.options.get('ocio')}")
-        if self.recipe.neighbours != recipe.neighbours:
+        if self.recipe.plate == recipe.plate and self.recipe.neighbours != recipe.neighbours:
             reasons.append("the plates around its own are others, or fewer or more")
         return reasons + differences(recipe.fingerprint, self.recipe.fingerprint)
 

@@ -87,7 +87,8 @@ def resolve(request: RenderRequest) -> Job:
             request, seeds=filled.seeds, frames=filled.frames, runtime=filled.runtime, output=filled.output
         )
     _check_source(request)
-    found = _plate_frames(request, like) if request.plates is not None else _seed_frames(request)
+    again = like if request.frames is None else None  # with --frames, others are made like it
+    found = _plate_frames(request, again) if request.plates is not None else _seed_frames(request)
     frames, pattern = found.frames, found.pattern
     if found.by_file:  # the view is a file's; inside it is whatever it holds
         request = replace(request, output=replace(request.output, view=None))

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vfxgan import __version__
-from vfxgan.cli import compare, dataset, evaluate, export, files, models, render, train
+from vfxgan.cli import compare, dataset, evaluate, export, files, models, render, train, verify
 from vfxgan.cli.option_groups import SectionedCommand
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
@@ -29,7 +29,7 @@ app = typer.Typer(
 # In the order of the help: what most people come for first.
 app.command("render", cls=SectionedCommand)(render.render)
 app.command("contact-sheet")(files.contact_sheet)
-app.command("verify")(files.verify)
+app.command("verify")(verify.verify)
 app.command("compare")(compare.compare)
 app.command("inspect")(files.inspect)
 app.command("models")(models.models)

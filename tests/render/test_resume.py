@@ -136,9 +136,9 @@ def test_like_makes_a_frame_again(cli: Any, tiny: Path, tmp_path: Path) -> None:
 
 def test_like_refuses_what_contradicts_it(cli: Any, tiny: Path, make_model: Any, tmp_path: Path) -> None:
     assert cli("render", tiny, "--seeds", "9", "--out", "a.exr").code == 0
-    result = cli("render", tiny, "--like", "a.exr", "--seeds", "3", "--compression", "piz", "--out", "b.exr")
+    result = cli("render", tiny, "--like", "a.exr", "--in", "p.exr", "--compression", "piz", "--out", "b.exr")
     assert result.code == 2
-    assert "--seeds 3 but the frame is of seed 9; --compression piz but the frame has zips" in result.line
+    assert "--in p.exr but the frame is of seed 9; --compression piz but the frame has zips" in result.line
     other = make_model(tmp_path / "other.onnx", seed=1)
     result = cli("render", other, "--like", "a.exr", "--out", "b.exr")
     assert result.code == 1
