@@ -14,6 +14,7 @@ from vfxgan.errors import ImageError, TakenError, UsageError, WriteError
 from vfxgan.exr_types import CARRY_ANY_BITS, float_to_uint
 from vfxgan.image_digests import file_pixel_digest
 from vfxgan.picture import FORMAT_OF_EXTENSION, Picture, Pixels, one_line
+from vfxgan.png_chunks import XMP_KEYWORD, text_to_itxt
 from vfxgan.temporaries import temporary_beside
 
 EXR_COMPRESSIONS = (
@@ -121,6 +122,8 @@ def _encode(temporary: Path, path: Path, picture: Picture) -> None:
     for index, part in enumerate(parts):
         if integers := _integers_among_floats(part):
             float_to_uint(temporary, integers, part=index)
+    if XMP_KEYWORD in picture.attributes:
+        text_to_itxt(temporary)
 
 
 def _spec(part: Picture) -> Any:

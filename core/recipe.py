@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PIXEL_REVISION = 1  # raised only when the same model, seed and options give other pixels
+from vfxgan.synthetic import COMPOSITE, GENERATED
+
+# Raised when the same model, seed and options give other bytes than an older version's. 2: frames say that they are
+# synthetic (`vfxgan.synthetic`); their pixels are those of revision 1.
+PIXEL_REVISION = 2
 RECIPE_KEY = "vfxgan:recipe"
 PIXELS_KEY = "vfxgan:pixels"
 DIGEST_KEY = "vfxgan:digest"
@@ -49,6 +53,11 @@ class Recipe:
             others = {"neighbours": self.neighbours, "frame": self.frame}
             return {"plate": self.plate, **{name: value for name, value in others.items() if value is not None}}
         return {"seed": self.seed} if self.frame is None else {"frame": self.frame}
+
+    @property
+    def source_type(self) -> str:
+        """How a frame's metadata names its origin: made by the model alone, or out of a plate."""
+        return GENERATED if self.plate is None else COMPOSITE
 
     @property
     def made_from(self) -> str:

@@ -14,6 +14,7 @@ from vfxgan.errors import ParityError
 from vfxgan.export.gate_inputs import GateInput, Kind
 from vfxgan.images import Picture, write_picture
 from vfxgan.spec import ModelSpec, Parity
+from vfxgan.synthetic import COMPOSITE, label
 
 Array = NDArray[np.float32]
 Run = Callable[[Array], Array]  # [1, …] to [1, C, H, W], both float32 in the network's range
@@ -185,7 +186,8 @@ def _shown(worst: Compared, spec: ModelSpec, evidence: Path | None) -> str:
     """Write the worst input's pictures; where they are, for the message."""
     if evidence is None:
         return ""
-    write_picture(evidence, Picture(side_by_side(worst.ours, worst.theirs, spec), ("R", "G", "B"), {}))
+    pixels = side_by_side(worst.ours, worst.theirs, spec)
+    write_picture(evidence, Picture(pixels, ("R", "G", "B"), label(COMPOSITE, evidence.suffix)))
     return f"; see {evidence} (network, file, difference at full scale)"
 
 

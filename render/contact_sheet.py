@@ -13,6 +13,7 @@ from vfxgan.images import Picture
 from vfxgan.recipe import read_stamp
 from vfxgan.render.frame_light import FrameLight, read_light, resized, srgb_bytes
 from vfxgan.render.sheet import Cell, Layout, draw_sheet
+from vfxgan.synthetic import COMPOSITE, is_synthetic, label
 
 Array = NDArray[np.float32]
 Background = Literal["black", "grey", "checker"]
@@ -28,18 +29,22 @@ def contact_sheet(paths: Sequence[Path], layout: Layout, background: Background)
         An 8-bit sRGB picture, and a line for each frame that could not be read; its cell stays empty.
     """
     problems: list[str] = []
+    synthetic: list[Path] = []
 
     def cell(place: int) -> Cell:
         path = paths[place]
         try:
             frame = read_light(path, at_least=layout.cell_width_px)
+            if is_synthetic(frame.attributes):
+                synthetic.append(path)
             return Cell(_tile(frame, layout.cell_width_px, background), _number(frame, path))
         except ImageError as error:
             problems.append(str(error))
             return Cell(None, _number(None, path))
 
     sheet = draw_sheet(len(paths), layout, cell)
-    return Picture(sheet, ("R", "G", "B"), {SHEET_KEY: f"{len(paths)} frames"}), sorted(problems)
+    attributes = {SHEET_KEY: f"{len(paths)} frames", **(label(COMPOSITE, ".png") if synthetic else {})}
+    return Picture(sheet, ("R", "G", "B"), attributes), sorted(problems)
 
 
 def board(background: Background, height: int, width: int) -> Array:

@@ -15,6 +15,7 @@ from vfxgan.render.frame_light import in_window
 from vfxgan.render.half import LARGEST_HALF
 from vfxgan.render.pairs import Pair
 from vfxgan.sequences import Pattern, parse_pattern
+from vfxgan.synthetic import COMPOSITE, is_synthetic, label
 from vfxgan.whole_files import check_writable
 
 Array = NDArray[np.float32]
@@ -42,20 +43,22 @@ class Differences:
         Raises:
             WriteError: full disk, permissions.
         """
-        said = f"absolute difference times {self.gain:g}"
+        attributes = {DIFFERENCE_KEY: f"absolute difference times {self.gain:g}"}
+        if any(is_synthetic(read_header(path)) for path in (pair.a, pair.b)):
+            attributes |= label(COMPOSITE, self.pattern.extension)
         if self.pattern.extension == ".png":
             seen = np.empty((both.window[3], both.window[2], 3), np.uint8)
             for top, a, b in both.bands():
                 seen[top : top + len(a)] = self._seen(a, b, scene_linear=both.scene_linear)
             whole = in_window(seen, both.window, both.display)
-            picture = Picture(whole, ("R", "G", "B"), {DIFFERENCE_KEY: said})
+            picture = Picture(whole, ("R", "G", "B"), attributes)
         else:
             x, y, width, height = both.window
             pixels = np.empty((height, width, len(both.channels)), np.float16)
             for top, a, b in both.bands():
                 difference, _ = figures.absolute_difference(a, b)
                 pixels[top : top + len(a)] = np.minimum(difference * np.float32(self.gain), LARGEST_HALF)
-            attributes = {DIFFERENCE_KEY: said, "compression": "zips"}
+            attributes["compression"] = "zips"
             picture = Picture(pixels, both.channels, attributes, origin=(x, y), display=both.display)
         write_picture(self.pattern.path(pair.number), picture)
 

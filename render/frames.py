@@ -12,6 +12,7 @@ from vfxgan.render.options import OutputOptions
 from vfxgan.render.plan import Frame
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
+from vfxgan.synthetic import label
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def write_stamped(
         TakenError: there is a file by now, and it may not be replaced.
         WriteError: the disk is full, or the file cannot be written.
     """
+    picture = _labelled(picture, recipe, path)
     if not _is_lossy(picture, output):
         write_picture(path, _stamped(picture, recipe, pixel_digest(picture)), may_replace=may_replace)
         return
@@ -88,6 +90,13 @@ def write_stamped(
             raise WriteError(f"{path}: decodes to other pixels each time; use another --compression")
 
     write_picture(path, stamped, before_replace=unchanged, may_replace=may_replace)
+
+
+def _labelled(picture: Picture, recipe: Recipe, path: Path) -> Picture:
+    """All parts of it say that they are synthetic, whatever the plate said of itself."""
+    words = label(recipe.source_type, path.suffix)
+    others = tuple(replace(part, attributes={**part.attributes, **words}) for part in picture.parts)
+    return replace(picture, attributes={**picture.attributes, **words}, parts=others)
 
 
 def _stamped(picture: Picture, recipe: Recipe, digest: str) -> Picture:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfxgan.errors import MissingExtraError, WriteError
+from vfxgan.synthetic import COMPOSITE, SOURCE_TYPE_KEY
 from vfxgan.temporaries import temporary_beside
 
 ENCODER = "libx264"
 MARK = "vfxgan:preview"
+SYNTHETIC = f"Preview of synthetic frames. {SOURCE_TYPE_KEY} {COMPOSITE}"  # MP4 has no property of its own for it
 # No frame refers to a later one and every twelfth to none, so that players step and scrub exactly. One thread, and
 # nothing that tells library versions apart: the same pictures give the same file.
 ENCODER_OPTIONS = {"crf": "18", "preset": "medium", "g": "12", "bf": "0", "threads": "1", "flags": "+bitexact"}
@@ -77,6 +79,7 @@ def _encode(
 ) -> None:
     with av.open(str(temporary), "w", format="mp4", options=CONTAINER_OPTIONS) as container:
         container.metadata["comment"] = MARK
+        container.metadata["description"] = SYNTHETIC
         stream = container.add_stream(ENCODER, rate=rate, options=ENCODER_OPTIONS)
         stream.height, stream.width, stream.pix_fmt = *size, "yuv420p"
         coder = stream.codec_context

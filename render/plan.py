@@ -9,10 +9,12 @@ from vfxgan.errors import ImageError, TargetError
 from vfxgan.images import file_pixel_digest, read_header
 from vfxgan.recipe import Recipe, Stamp, read_stamp
 from vfxgan.sequences import Pattern
+from vfxgan.synthetic import SOURCE_TYPE_KEY, source_type_in
 
 # What the first bytes of a cut-off frame look like.
 _MAGIC = {".exr": b"v/1\x01", ".png": b"\x89PNG\r\n\x1a\n"}
 NAMED_FRAMES = 3
+LABELLED_SINCE = 2  # pixel revision
 OTHER_PLATE = "made from a plate of other bytes"
 
 
@@ -111,7 +113,7 @@ def look(path: Path, recipe: Recipe) -> Finding:
         stamp = read_stamp(read_header(path))
     except ImageError:
         return _unreadable(path)
-    return Finding(State.FOREIGN, "no recipe in it") if stamp is None else _compare(stamp, recipe)
+    return Finding(State.FOREIGN, "no recipe in it") if stamp is None else compare_stamp(stamp, recipe)
 
 
 def examine(path: Path, recipe: Recipe) -> Finding:
@@ -126,15 +128,18 @@ def examine(path: Path, recipe: Recipe) -> Finding:
 def find_problem(path: Path) -> str:
     """What is wrong with a frame of ours, by its own digests; "" for nothing."""
     try:
-        stamp, pixels = read_stamp(read_header(path)), file_pixel_digest(path)
+        header, pixels = read_header(path), file_pixel_digest(path)
     except ImageError as error:
         return str(error).removeprefix(f"{path}: ")
+    stamp = read_stamp(header)
     if stamp is None:
         return "has no recipe: not written by vfxgan, or its header was replaced"
     if not stamp.is_whole:
         return "its recipe was changed: the digest in the header does not fit"
     if pixels != stamp.pixels:
         return "its pixels are not those that were rendered"
+    if stamp.recipe.pixel_revision >= LABELLED_SINCE and source_type_in(header) != stamp.recipe.source_type:
+        return f"its metadata does not say any more that it is synthetic: {SOURCE_TYPE_KEY} was changed"
     return ""
 
 
@@ -148,7 +153,8 @@ def _unreadable(path: Path) -> Finding:
     return Finding(State.FOREIGN, "not an image")
 
 
-def _compare(stamp: Stamp, recipe: Recipe) -> Finding:
+def compare_stamp(stamp: Stamp, recipe: Recipe) -> Finding:
+    """Judge a frame by what its header says: is it the one that this recipe makes?"""
     if not stamp.recipe.same_intent(recipe):
         reason = _first_difference(stamp.recipe, recipe)
         return Finding(State.FOREIGN, reason, plate_changed=reason.startswith(OTHER_PLATE))

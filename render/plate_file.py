@@ -14,6 +14,7 @@ from vfxgan.render.options import AS_PLATE, REC709, OutputOptions
 from vfxgan.render.primaries import Primaries, from_rec709, to_rec709
 from vfxgan.render.spaces import CHROMATICITIES, Converts, conversion_of
 from vfxgan.render.srgb import SrgbToLight
+from vfxgan.synthetic import NAMES
 
 # What describes how the plate was stored, or which way up, is not said of another file.
 _NOT_CARRIED = ("compression", "oiio:ColorSpace", "planarconfig")
@@ -149,6 +150,7 @@ def carried(part: Part, file_format: str, *, colour: bool, channels: bool) -> tu
         for name, value in part.attributes.items()
         if value is not None
         and name not in _NOT_CARRIED
+        and name.lower() not in NAMES  # the frame has its own
         and not name.startswith(_NOT_CARRIED_PREFIXES)
         and (colour or name not in _OF_COLOUR)
         and (channels or not name.startswith(_OF_CARRIED_CHANNELS))

@@ -8,8 +8,10 @@ from vfxgan.render.options import OutputOptions
 from vfxgan.render.plate_file import Spaces
 from vfxgan.render.plate_frame import Made, left_in
 from vfxgan.render.plate_layers import NAMED, Chosen, view_and_layer, views_of
+from vfxgan.synthetic import has_packet_of_others
 
 PNG_CUTS = "a PNG has no data window: each frame is its display window, and overscan is cut off"
+OTHER_XMP = "the plates' XMP packet is not carried: a frame has its own, which says that it is synthetic"
 PNG_EMPTY = (
     "the alpha of some plates is 0 all over, so their PNG looks empty: write .exr, which shows colour without alpha, "
     "or give plates without an A"
@@ -26,6 +28,7 @@ def notes(image: OpenImage, made: Sequence[Made], spaces: Spaces, output: Output
         said.append(
             "colour layers that are carried stay in the plate's own space: --colorspace is of what is processed"
         )
+    said += [OTHER_XMP] * any(has_packet_of_others(part.attributes) for part in image.parts)
     if output.format == "png":
         said += [PNG_CUTS] * any(picture.data != picture.display for picture in made)
         said += [PNG_EMPTY] * any(_is_invisible(picture) for picture in made)

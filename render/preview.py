@@ -21,6 +21,7 @@ from vfxgan.render.ordered import in_order
 from vfxgan.render.plan import Frame
 from vfxgan.render.sheet import GAP_PX, Cell, Layout, draw_sheet
 from vfxgan.render.view import View, find_view
+from vfxgan.synthetic import COMPOSITE, label
 from vfxgan.whole_files import check_writable
 
 Bytes = NDArray[np.uint8]
@@ -112,7 +113,8 @@ class Preview:
 
         sheet = draw_sheet(count, layout, cell)
         said = f"{count} of {len(self.frames)} frames" if count < len(self.frames) else f"{count} frames"
-        write_picture(self.request.path, Picture(sheet, ("R", "G", "B"), {PREVIEW_KEY: said}))
+        attributes = {PREVIEW_KEY: said, **label(COMPOSITE, ".png")}
+        write_picture(self.request.path, Picture(sheet, ("R", "G", "B"), attributes))
         return self._line(said, sheet.shape[1], sheet.shape[0])
 
     def _write_movie(self, failed: frozenset[int], aspect: float, height: int, progress: Progress) -> str:

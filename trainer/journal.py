@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vfxgan.images import Picture, write_picture
+from vfxgan.synthetic import COMPOSITE, label
 
 WINDOW = 40  # log entries over which a mean is called lasting
 FEW = 10  # points of a curve that are marked; one alone would show nothing
@@ -106,7 +107,9 @@ class Journal:
     def samples(self, iteration: int, pictures: NDArray[Any]) -> None:
         """Write samples-NNNNNN.png from [N, H, W, 3] uint8, eight to a row, and the same to TensorBoard."""
         sheet = grid(pictures)
-        write_picture(self.folder / f"samples-{iteration:06d}.png", Picture(sheet, ("R", "G", "B")))
+        write_picture(
+            self.folder / f"samples-{iteration:06d}.png", Picture(sheet, ("R", "G", "B"), label(COMPOSITE, ".png"))
+        )
         if self.board is not None:
             self.board.add_image("samples", sheet, iteration, dataformats="HWC")
 
