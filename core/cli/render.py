@@ -7,6 +7,7 @@ import typer
 from vfxgan.cli import render_options as options
 from vfxgan.cli.preview import plan, preview_request, previewed
 from vfxgan.cli.render_plan import print_plan
+from vfxgan.cli.render_request import request_of
 from vfxgan.cli.shared import ProgressChoice
 
 if TYPE_CHECKING:
@@ -78,64 +79,12 @@ def render(
     Run the same command again after an interruption: frames that are whole are kept.
     """
     from vfxgan.cpu_isa import hold_cpu
-    from vfxgan.errors import UsageError
 
     hold_cpu(cpu_isa)  # before any library is loaded that looks at the CPU
-    from vfxgan.render.options import OutputRequest
-    from vfxgan.render.plan import Consent
-    from vfxgan.render.request import RenderRequest, resolve
+    from vfxgan.render.request import resolve
 
-    if model is not None and model_option is not None and model != model_option:
-        raise UsageError(f"MODEL {model!r} and --model {model_option!r} are two models; give one")
-    if tile_exact and tile_anyway:
-        raise UsageError("--tile-exact and --tile-anyway exclude each other; give one")
     shown = preview_request(preview, preview_view, preview_size, preview_fps, preview_background, preview_clean)
-    output = OutputRequest(
-        bit_depth=bit_depth,
-        compression=compression,
-        colorspace=colorspace,
-        ocio=ocio,
-        z_interval=z_interval,
-        in_colorspace=in_colorspace,
-        bad_pixels=bad_pixels,
-        encoding=encoding,
-        layer=layer,
-        part=part,
-        view=view,
-        keep_channels="all" if keep_channels else None,
-        mix=mix,
-        regrain=regrain,
-        tile=tile,
-        tile_mode="exact" if tile_exact else "anyway" if tile_anyway else None,
-        temporal=temporal,
-        upscale=tuple(upscale or ()),
-        walk=walk,
-        keys=keys,
-        interpolation=interpolation,
-        ease="in-out" if ease else None,
-        loop="closed" if loop else None,
-    )
-    job = resolve(
-        RenderRequest(
-            out=out,
-            seeds=seeds,
-            plates=plates,
-            frames=frames,
-            skip_missing=skip_missing,
-            handles=handles,
-            model=model_option if model is None else model,
-            like=like,
-            runtime=runtime,
-            engine=engine,
-            devices=as_device or devices,
-            required=require_runtime,
-            start_frame=start_frame,
-            threads=threads,
-            batch=batch,
-            output=output,
-            consent=Consent(overwrite, mix_runtimes),
-        )
-    )
+    job = resolve(request_of(context.params))
     if not job.frames:  # a farm's chunk that lies in a hole of the shot
         from vfxgan.progress import say
 
