@@ -1,0 +1,66 @@
+"""The engines that a job can be submitted to; each is a file here, which is imported when it is asked for."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+from vfxgan.errors import UsageError
+from vfxgan.farm.job import FarmJob
+
+
+class Write(Protocol):
+    """`write_NAME`: the files that describe a job."""
+
+    def __call__(self, job: FarmJob, folder: Path) -> list[Path]: ...
+
+
+class Submit(Protocol):
+    """`submit_NAME`: starts the engine's own command on those files, with extra words of its own; the job's id."""
+
+    def __call__(self, job: FarmJob, folder: Path, words: Sequence[str]) -> str: ...
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One of them.
+
+    Attributes:
+        progress: what `--progress` its tasks are given; None: lines in a log, one every ten seconds.
+        submits: it has something to be submitted with.
+    """
+
+    name: str
+    progress: str | None = None
+    submits: bool = True
+
+    def write(self, job: FarmJob, folder: Path) -> list[Path]:
+        """Raises UsageError: something in the job that this engine cannot say."""
+        return cast(Write, self._function("write"))(job, folder)
+
+    def submit(self, job: FarmJob, folder: Path, words: Sequence[str]) -> str:
+        """After `write`. Raises VfxganError: the engine's command is not there, or refuses the job."""
+        return cast(Submit, self._function("submit"))(job, folder, words)
+
+    def _function(self, verb: str) -> object:
+        return getattr(importlib.import_module(f"vfxgan.farm.{self.name}"), f"{verb}_{self.name}")
+
+
+ENGINES = {
+    engine.name: engine
+    for engine in (
+        Engine("openjd", "openjd", submits=False),
+        Engine("deadline", "openjd"),
+        Engine("slurm"),
+        Engine("opencue"),
+        Engine("commands", submits=False),
+    )
+}
+
+
+def find_engine(name: str) -> Engine:
+    """Raises UsageError: there is none of that name."""
+    if name not in ENGINES:
+        raise UsageError(f"--to {name!r} is unknown; use {', '.join(ENGINES)}")
+    return ENGINES[name]
