@@ -2,23 +2,18 @@
 
 import hashlib
 import os
-import sys
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from vfxgan.errors import ModelError, UsageError
+from vfxgan.errors import ModelError
 from vfxgan.onnx_metadata import Border, MalformedProtobuf, OnnxMetadata, read_onnx_metadata
+from vfxgan.path_map import localised
+from vfxgan.project import Project, find_project
 from vfxgan.spec import METADATA_KEY, ModelSpec, parse_spec
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 MODEL_VARIABLE = "VFXGAN_MODEL"
-SETTINGS_FILE = "vfxgan.toml"
 DEFAULT_MODEL = "elements"
 DEFAULT_UPSCALER = "upscaler"  # where plates are given
 TARGET_KEY = "vfxgan_target"  # in the metadata of a file for another program, beside the spec
@@ -73,21 +68,21 @@ def find_model(argument: str | None, packaged: str = DEFAULT_MODEL) -> Path:
 
     Args:
         argument: a path, or the name of a packaged model.
-        packaged: name of the packaged model that is meant where nothing else names one.
+        packaged: name of the packaged model that is meant where nothing else names one: of the upscaler for plates.
     Raises:
         ModelError: nothing there.
-        UsageError: vfxgan.toml cannot be read.
+        UsageError: vfxgan.toml cannot be read, or something in it is wrong.
     """
+    project = find_project()
     if argument:
-        return _named(argument, "")
+        return _named(localised(project.path_map, "--model", argument), "")
     from_environment = os.environ.get(MODEL_VARIABLE)
     if from_environment:
-        return _named(from_environment, f" (from ${MODEL_VARIABLE})")
-    settings = find_settings()
-    if settings is not None:
-        model = model_of_settings(settings)
-        if model is not None:
-            return model
+        return _named(project.path_map.local(from_environment), f" (from ${MODEL_VARIABLE})")
+    for_plates = model_of_project(project, "upscaler") if packaged == DEFAULT_UPSCALER else None
+    model = for_plates or model_of_project(project)
+    if model is not None:
+        return model
     default = packaged_models().get(packaged)
     if default is None:
         raise ModelError(
@@ -103,28 +98,16 @@ def packaged_models() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.onnx"))}
 
 
-def find_settings() -> Path | None:
-    """`vfxgan.toml` in the working folder or the nearest one above."""
-    here = Path.cwd()
-    return next(
-        (folder / SETTINGS_FILE for folder in (here, *here.parents) if (folder / SETTINGS_FILE).is_file()), None
-    )
+def model_of_project(project: Project, key: Literal["model", "upscaler"] = "model") -> Path | None:
+    """The model that vfxgan.toml names; None where it names none.
 
-
-def model_of_settings(settings: Path) -> Path | None:
-    try:
-        keys: dict[str, Any] = tomllib.loads(settings.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{settings}: cannot be read ({error}); correct it or remove it") from error
-    unknown = sorted(set(keys) - {"model"})
-    if unknown:
-        raise UsageError(f'{settings}: unknown key {unknown[0]!r}; the one key is model = "path"')
-    model = keys.get("model")
-    if model is None:
+    Raises:
+        ModelError: it is not there.
+    """
+    text = project.model if key == "model" else project.upscaler
+    if text is None or project.file is None:
         return None
-    if not isinstance(model, str):
-        raise UsageError(f'{settings}: model is {model!r}, not text; write model = "path"')
-    return _named(model, f" (from {settings})", beside=settings.parent)
+    return _named(text, f" (from {project.line(key)})", beside=project.file.parent)
 
 
 def _named(text: str, origin: str, beside: Path = Path()) -> Path:

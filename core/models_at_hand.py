@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from vfxgan.errors import VfxganError
-from vfxgan.modelfile import MODEL_VARIABLE, find_model, find_settings, model_of_settings, packaged_models, read_model
+from vfxgan.modelfile import MODEL_VARIABLE, find_model, model_of_project, packaged_models, read_model
+from vfxgan.project import find_project
 
 
 def models_at_hand() -> list[dict[str, Any]]:
@@ -17,14 +18,17 @@ def models_at_hand() -> list[dict[str, Any]]:
     default = _default()
     entries = [_entry("packaged", path, default) for path in packaged_models().values()]
     known = {entry["path"] for entry in entries}
-    for origin, find in (("$" + MODEL_VARIABLE, _from_environment), ("vfxgan.toml", _from_settings)):
+    sources = (("$" + MODEL_VARIABLE, _from_environment), ("vfxgan.toml", _model), ("vfxgan.toml", _upscaler))
+    for origin, find in sources:
         try:
             path = find()
         except VfxganError as error:
-            entries.append({"origin": origin, "path": None, "default": False, "problem": str(error)})
+            entry = {"origin": origin, "path": None, "default": False, "problem": str(error)}
+            entries += [entry] if entry not in entries else []  # a file that cannot be read names neither model
             continue
         if path is not None and str(path) not in known:
             entries.append(_entry(origin, path, default))
+            known.add(str(path))
     return entries
 
 
@@ -39,9 +43,12 @@ def _from_environment() -> Path | None:
     return find_model(None) if os.environ.get(MODEL_VARIABLE) else None
 
 
-def _from_settings() -> Path | None:
-    settings = find_settings()
-    return model_of_settings(settings) if settings else None
+def _model() -> Path | None:
+    return model_of_project(find_project())
+
+
+def _upscaler() -> Path | None:
+    return model_of_project(find_project(), "upscaler")
 
 
 def _entry(origin: str, path: Path, default: Path | None) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Result:
 @pytest.fixture(autouse=True)
 def _own_folder_and_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("VFXGAN_MODEL", "VFXGAN_DEBUG", "OCIO"):
+    for name in ("VFXGAN_MODEL", "VFXGAN_DEBUG", "VFXGAN_PROJECT", "VFXGAN_COMMAND", "OCIO"):
         monkeypatch.delenv(name, raising=False)
 
 

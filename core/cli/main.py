@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vfxgan import __version__
-from vfxgan.cli import compare, dataset, evaluate, export, files, models, render, train, verify
+from vfxgan.cli import compare, dataset, evaluate, export, files, models, project, render, train, verify
 from vfxgan.cli.option_groups import SectionedCommand
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
@@ -34,6 +34,7 @@ app.command("compare")(compare.compare)
 app.command("inspect")(files.inspect)
 app.command("models")(models.models)
 app.command("doctor")(models.doctor)
+app.command("project")(project.project)
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)
@@ -76,7 +77,7 @@ def run(arguments: list[str]) -> int:
     forget_displays()
 
     def failed(error: BaseException, line: str, code: int) -> int:
-        fail_before_start(_progress_style(arguments), " ".join(line.split()))
+        fail_before_start(_progress_style(arguments), _one_line(line))
         return _fail(error, line, code)
 
     try:
@@ -163,8 +164,13 @@ def _fail(error: BaseException, line: str, code: int) -> int:
     if os.environ.get("VFXGAN_DEBUG"):
         traceback.print_exception(error)
     if line:
-        print(f"vfxgan: {' '.join(line.split())}", file=sys.stderr, flush=True)
+        print(f"vfxgan: {_one_line(line)}", file=sys.stderr, flush=True)
     return code
+
+
+def _one_line(text: str) -> str:
+    """Joined; spaces inside stay, since they may be a path's."""
+    return " ".join(part.strip() for part in text.splitlines() if part.strip())
 
 
 if __name__ == "__main__":  # how a render on several devices starts the others

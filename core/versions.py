@@ -1,0 +1,162 @@
+"""Versions on disk, through the output convention: the latest one, and the next one, which is claimed."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vfxgan.convention import Values, fill, has, version_text
+from vfxgan.errors import TargetError, UsageError
+from vfxgan.project import Project
+
+NEXT, LATEST = "next", "latest"
+MAX_VERSION = 99_999_999
+_PIECES = re.compile(r"\{(?:shot|version|view|model)\}|#+|@+|%\d*d|\$F\d*")
+_TRIES = 1000
+
+
+@dataclass(frozen=True)
+class Target:
+    """The output convention, filled in.
+
+    Attributes:
+        out: pattern of the frames, whole.
+        version: `v003`; None where the convention has none.
+        claimed: the version's folder, which was made here for nobody else to take; None: there is none.
+    """
+
+    out: str
+    shot: str | None
+    version: str | None
+    claimed: Path | None = None
+
+
+def choose_target(
+    project: Project,
+    shot: str | None = None,
+    version: str | None = None,
+    view: str | None = None,
+    model: str | None = None,
+    *,
+    claim: bool = False,
+) -> Target:
+    """Where frames go, or are, by the project's convention.
+
+    Args:
+        version: `v003`, `next` or `latest`.
+        view, model: as `Project.target`.
+        claim: make the folder of the next version, where it has one, so that whoever asks later gets another.
+    Raises:
+        UsageError: no convention; a value that it has no token for, or a missing one; no version for `latest`.
+        TargetError: the version's folder cannot be made.
+    """
+    pattern = project.convention()
+    for token, value in (("shot", shot), ("version", version)):
+        if value is not None and not has(pattern, token):
+            raise UsageError(f"--{token} {value!r}: {project.line('output.pattern')}: the pattern has no {{{token}}}")
+    values, claimed = project.values(shot, version, view, model), None
+    if version == LATEST:
+        values = replace(values, version=_latest(project, values))
+    elif version == NEXT:
+        number, claimed = _next(project, values, claim=claim)
+        values = replace(values, version=number)
+    named = version_text(values.version, values.version_digits) if has(pattern, "version") else None
+    return Target(str(project.root / fill(pattern, values)), values.shot, named, claimed)
+
+
+@contextmanager
+def given_back(target: Target | None) -> Iterator[None]:
+    """A claimed version that nothing was written to, because of an error inside, is free again."""
+    try:
+        yield
+    except BaseException:
+        if target is not None and target.claimed is not None:
+            with suppress(OSError):  # not empty: it is in use
+                target.claimed.rmdir()
+        raise
+
+
+def _latest(project: Project, values: Values) -> int:
+    found = _versions(project, values)
+    # v12 beside v003 is a version by another convention: its frames are not where v012's would be.
+    own = [number for name, number in found if name == version_text(number, values.version_digits)]
+    if not own:
+        where = project.root / fill(_before(project.convention()), values)
+        raise UsageError(f"--version latest: there is none yet in {where}; render one with --version next")
+    return max(own)
+
+
+def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Path | None]:
+    pattern = project.convention()
+    word = _word(pattern)
+    for _ in range(_TRIES):
+        number = max((number for _, number in _versions(project, values)), default=0) + 1
+        if number > MAX_VERSION:
+            raise UsageError(f"--version next: there is a version {number - 1}; name one yourself: --version v001")
+        if not claim or word == pattern.split("/")[-1]:  # the version is in the file's name alone
+            return number, None
+        chosen = replace(values, version=number)
+        folder = project.root / fill(_before(pattern), chosen) / fill(word, chosen)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+        except FileExistsError:
+            if not folder.parent.is_dir():
+                raise TargetError(f"{folder.parent}: is a file; versions need a folder there") from None
+            continue  # somebody was faster: look again
+        except OSError as error:
+            raise TargetError(f"{folder}: cannot be made ({error.strerror}); check output.root and rights") from error
+        return number, folder
+    raise TargetError(f"{folder}: cannot be made, though it is not there; check the disk")
+
+
+def _word(pattern: str) -> str:
+    """The folder or file name of the pattern that a version has of its own."""
+    return next(word for word in pattern.split("/") if has(word, "version"))
+
+
+def _before(pattern: str) -> str:
+    """What stands before it."""
+    words = pattern.split("/")
+    return "/".join(words[: words.index(_word(pattern))])
+
+
+def _versions(project: Project, values: Values) -> list[tuple[str, int]]:
+    """Every version on disk, as it is written there; more than once where several files are of it."""
+    pattern = project.convention()
+    folders = [project.root / ("/" if pattern.startswith("/") else "")]
+    for word in _before(pattern).split("/"):
+        if has(word, "view"):
+            wanted = _expression(word, values)
+            folders = [entry for folder in folders for entry in _entries(folder) if wanted.fullmatch(entry.name)]
+        elif word:
+            folders = [folder / fill(word, values) for folder in folders]
+    wanted = _expression(_word(pattern), values)
+    names = (entry.name for folder in folders for entry in _entries(folder))
+    return [(f"v{found['version']}", int(found["version"])) for name in names if (found := wanted.fullmatch(name))]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise TargetError(f"{folder}: cannot be looked into ({error.strerror}); check its permissions") from error
+
+
+def _expression(word: str, values: Values) -> re.Pattern[str]:
+    pieces, end, seen = [], 0, False
+    for piece in _PIECES.finditer(word):
+        pieces.append(re.escape(word[end : piece.start()]))
+        mark, end = piece.group(), piece.end()
+        if mark == "{version}":
+            pieces.append("v(?P=version)" if seen else "v(?P<version>[0-9]{1,8})")
+            seen = True
+        elif mark == "{view}":
+            pieces.append(".+")
+        else:
+            pieces.append(re.escape(values.text(mark[1:-1])) if mark[0] == "{" else "-?[0-9]+")
+    # A disk that does not tell v003 from V003 must not be asked for both.
+    return re.compile("".join([*pieces, re.escape(word[end:])]), re.IGNORECASE | re.DOTALL)
