@@ -1,0 +1,75 @@
+"""Names of host modules that have no published stubs, each with the page that documents it.
+
+What is written here was compared with the documentation by reading, not by a type checker: plug-ins keep to these.
+"""
+
+# The names are the host's own.
+# ruff: noqa: N802, N803
+
+import types
+from typing import Any
+
+from double.recording import RECORDING, Call
+
+PDG: dict[str, str] = {
+    # https://www.sidefx.com/docs/houdini/tops/pdg/WorkItem.html
+    "WorkItem.addResultData": "path, tag, hash_code",
+    "WorkItem.addOutputFile": "path, tag",
+    "WorkItem.setIntAttrib": "name, value, index",
+    "WorkItem.setStringAttrib": "name, value, index",
+    "WorkItem.addWarning": "message",
+    "WorkItem.addError": "message",
+    # https://www.sidefx.com/docs/houdini/tops/pdg/WorkItemHolder.html
+    "WorkItemHolder.addWorkItem": "**options",
+}
+NUKESCRIPTS: dict[str, str] = {
+    # https://learn.foundry.com/nuke/developers/latest/pythondevguide/custom_panels.html
+    "PythonPanel": "title, id, scrollable",
+    "PythonPanel.addKnob": "knob",
+    "PythonPanel.showModalDialog": "defaultKnobText",
+    "PythonPanel.knobs": "",
+    "PythonPanel.knobChanged": "knob",
+    "panels.registerWidgetAsPanel": "widget, name, id, create",
+}
+
+
+def record(name: str, *args: Any, on: Any = None, **kwargs: Any) -> None:
+    """For the doubles of these modules: only the name is checked, against the list."""
+    listed = {**{f"nukescripts.{each}": 0 for each in NUKESCRIPTS}, **{f"pdg.{each}": 0 for each in PDG}}
+    if name not in listed:
+        raise AttributeError(f"{name} is not in the list of names with documentation; see double/unstubbed.py")
+    RECORDING.calls.append(Call(name, args, kwargs, on, is_checked=False))
+
+
+class PythonPanel:
+    """nukescripts.PythonPanel: knobs under a title. A test sets `PythonPanel.answer`."""
+
+    answer: Any = staticmethod(lambda panel: True)
+
+    def __init__(self, title: str = "", id: str = "", scrollable: bool = True) -> None:
+        record("nukescripts.PythonPanel", title, id, scrollable, on=self)
+        self._title, self._knobs = title, {}
+
+    def addKnob(self, knob: Any) -> Any:
+        record("nukescripts.PythonPanel.addKnob", knob, on=self)
+        self._knobs[knob._name] = knob
+        return knob
+
+    def knobs(self) -> dict[str, Any]:
+        return dict(self._knobs)
+
+    def knobChanged(self, knob: Any) -> None:
+        """For panels to override."""
+
+    def showModalDialog(self, defaultKnobText: str = "") -> bool:
+        record("nukescripts.PythonPanel.showModalDialog", defaultKnobText, on=self)
+        return bool(type(self).answer(self))
+
+
+def nukescripts_module() -> types.ModuleType:
+    module = types.ModuleType("nukescripts")
+    PythonPanel.answer = staticmethod(lambda panel: True)
+    module.PythonPanel = PythonPanel  # type: ignore[attr-defined]
+    module.panels = types.ModuleType("nukescripts.panels")  # type: ignore[attr-defined]
+    module.panels.PythonPanel = PythonPanel
+    return module
