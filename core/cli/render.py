@@ -7,6 +7,7 @@ import typer
 from vfxgan.cli import render_options as options
 from vfxgan.cli.preview import plan, preview_request, previewed
 from vfxgan.cli.render_plan import print_plan
+from vfxgan.cli.render_project import Completed, explicit, with_project
 from vfxgan.cli.render_request import request_of
 from vfxgan.cli.shared import ProgressChoice
 
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 def render(
     context: typer.Context,
-    out: options.Out,
+    out: options.Out = None,
+    shot: options.Shot = None,
+    version: options.Version = None,
     model: options.Model = None,
     model_option: options.ModelOption = None,
     seeds: options.Seeds = None,
@@ -82,19 +85,36 @@ def render(
 
     hold_cpu(cpu_isa)  # before any library is loaded that looks at the CPU
     from vfxgan.render.request import resolve
+    from vfxgan.versions import given_back
 
-    shown = preview_request(preview, preview_view, preview_size, preview_fps, preview_background, preview_clean)
-    job = resolve(request_of(context.params))
-    if not job.frames:  # a farm's chunk that lies in a hole of the shot
-        from vfxgan.progress import say
+    completed = with_project(context.params, claim=not dry_run)
+    with given_back(completed.target):
+        params = completed.params
+        shown = preview_request(
+            params["preview"], preview_view, preview_size, preview_fps, preview_background, preview_clean
+        )
+        job = resolve(request_of(params))
+        _say_where(completed, dry_run)
+        if not job.frames:  # a farm's chunk that lies in a hole of the shot
+            from vfxgan.progress import say
 
-        say(f"nothing to render: {'; '.join(job.notes)}")
-    elif as_device is not None:
-        _run_share(job)
-    elif len(job.devices) > 1 and not dry_run:
-        _run_on_devices(job, context.obj, progress, plan(shown, job))
-    else:
-        _run(job, dry_run, progress, plan(shown, job))
+            say(f"nothing to render: {'; '.join(job.notes)}")
+        elif as_device is not None:
+            _run_share(job)
+        elif len(job.devices) > 1 and not dry_run:
+            _run_on_devices(job, explicit(context.obj, completed), progress, plan(shown, job))
+        else:
+            _run(job, dry_run, progress, plan(shown, job))
+
+
+def _say_where(completed: Completed, dry_run: bool) -> None:
+    """`next` and `latest` mean another folder tomorrow."""
+    from vfxgan.progress import say
+
+    target = completed.target
+    if target is not None and target.version is not None:
+        hint = "" if dry_run else f"; to go on with it later: --version {target.version}"
+        say(f"{target.version}: {target.out}{hint}")
 
 
 def _run_on_devices(

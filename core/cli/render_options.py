@@ -8,7 +8,17 @@ import typer
 from vfxgan.cli.shared import BackgroundChoice
 
 # Source and target
-Out = Annotated[str, typer.Option("--out", help="Frames to write, quoted: 'shot010/####.exr' or .png; %V is a view.")]
+Out = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        help="Frames to write, quoted: 'shot010/####.exr' or .png; %V is a view. Default: vfxgan.toml's convention.",
+    ),
+]
+Shot = Annotated[str | None, typer.Option("--shot", help="Without --out: {shot} of the convention in vfxgan.toml.")]
+Version = Annotated[
+    str | None, typer.Option("--version", help="Without --out: next for a new version, v003 or latest to go on.")
+]
 Model = Annotated[str | None, typer.Argument(help="Model file, or the name of a packaged model.")]
 ModelOption = Annotated[
     str | None,
