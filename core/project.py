@@ -91,12 +91,12 @@ class Project:
         """The same, before they are filled in."""
         return Values(shot or self.shot, version, view or self.view, model, self.version_digits)
 
-    def convention(self) -> str:
-        """The pattern; UsageError where there is none."""
+    def convention(self, otherwise: str = "give --out 'shot010/####.exr'") -> str:
+        """The pattern; UsageError where there is none, with what to do otherwise."""
         if self.output is not None:
             return self.output
         where = f"{self.file} has no output.pattern" if self.file else "there is no vfxgan.toml with an output.pattern"
-        raise UsageError(f"{where}; give --out 'shot010/####.exr', or add the pattern")
+        raise UsageError(f"{where}; {otherwise}, or add the pattern")
 
     def line(self, name: str) -> str:
         """`vfxgan.toml:12`, where a key stands, for messages."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from vfxgan.cli import reading
 from vfxgan.cli.shared import ProgressChoice
 
 
@@ -33,6 +34,7 @@ def compare(
     from vfxgan.errors import UsageError
     from vfxgan.images import use_threads
     from vfxgan.progress import progress as progress_of
+    from vfxgan.project import find_project
     from vfxgan.render import compare_report as report
     from vfxgan.render.compare import Compared, Refused, compare_frames
     from vfxgan.render.difference import plan_differences
@@ -40,6 +42,7 @@ def compare(
     from vfxgan.render.request import usable_cores
 
     use_threads(1)
+    a, b, threads = reading.localised_path(a, "A"), reading.localised_path(b, "B"), threads or find_project().threads
     found = find_pairs(a, b, frames)
     report.check_targets(plot, csv, overwrite=overwrite)
     if gain is not None and diff is None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vfxgan.cli import reading
 from vfxgan.cli.shared import BackgroundChoice, needs_extra
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".safetensors")
@@ -21,7 +22,7 @@ def inspect(
 
     from vfxgan.render.inspect import inspect_file, table
 
-    file = _packaged(file)
+    file = _packaged(Path(reading.localised_path(str(file), "FILE")))
     facts = _checkpoint_facts(file) if _is_checkpoint(file) else inspect_file(file)
     print(json.dumps(facts) if as_json else "\n".join(table(facts)))
 
@@ -60,7 +61,9 @@ def _checkpoint_facts(file: Path) -> dict[str, Any]:
 
 
 def contact_sheet(
-    out: Annotated[str, typer.Argument(help="Folder, file, or quoted pattern: 'shot010/####.exr'.")],
+    out: reading.Out = None,
+    shot: reading.Shot = None,
+    version: reading.Version = None,
     to: Annotated[
         Path | None, typer.Option("--to", help="Target .png. Default: beside the folder, by its name.")
     ] = None,
@@ -82,8 +85,9 @@ def contact_sheet(
     from vfxgan.whole_files import check_writable
 
     use_threads(1)
+    out = reading.frames_to_read(out, shot, version)
     paths = find_frames(out)[:limit]
-    target = to or _beside(Path(out))
+    target = Path(reading.localised_path(str(to), "--to")) if to is not None else _beside(Path(out))
     if target.suffix.lower() != ".png":
         raise TargetError(f"--to {str(target)!r}: a contact sheet is a .png")
     if target.exists():
