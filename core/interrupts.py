@@ -2,8 +2,11 @@
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+
+CANCEL = signal.SIGBREAK if sys.platform == "win32" else signal.SIGTERM  # on Windows, SIGTERM never comes from outside
 
 
 def in_main_thread() -> bool:
@@ -13,7 +16,10 @@ def in_main_thread() -> bool:
 
 @contextlib.contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """A farm's cancel is a SIGTERM; inside, it raises KeyboardInterrupt as Ctrl-C does. Nothing in other threads."""
+    """A farm's cancel is a SIGTERM (on Windows a CTRL_BREAK); inside, it raises KeyboardInterrupt as Ctrl-C does.
+
+    Nothing in other threads than the main one.
+    """
     if not in_main_thread():
         yield
         return
@@ -21,11 +27,11 @@ def sigterm_interrupts() -> Iterator[None]:
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(CANCEL, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(CANCEL, before)
 
 
 def raise_if_interrupt(error: BaseException) -> None:

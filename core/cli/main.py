@@ -15,6 +15,7 @@ from vfxgan.cli import compare, dataset, evaluate, export, files, models, projec
 from vfxgan.cli.option_groups import SectionedCommand
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
+from vfxgan.parent import stop_with_stdin
 from vfxgan.progress import fail_before_start, forget_displays
 
 INTERRUPTED = 130
@@ -60,6 +61,7 @@ def _common(
 
 def main() -> None:
     """Entry point of the `vfxgan` command; returns by `sys.exit` with the codes of docs/commands.md."""
+    stop_with_stdin()
     code = run(sys.argv[1:])
     # The outcome is settled: a second Ctrl-C while Python shuts down would only add a traceback to it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

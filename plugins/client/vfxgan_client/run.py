@@ -123,6 +123,11 @@ class Run:
         return self._process is not None and not self._ended.is_set()
 
     @property
+    def pid(self) -> int | None:
+        """Of the process, for a log; None before `start`."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def last_lines(self) -> list[str]:
         """The last lines of its stderr, for a log."""
         return self._errors.lines
