@@ -1,0 +1,66 @@
+"""Values that the open scene gives: its folder, its frame range, paths with variables, the project's convention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hou
+
+from vfxgan_client import ClientError, Command, ask
+from vfxgan_houdini.patterns import hashed
+
+WITHOUT_A_CONVENTION = "$HIP/render/vfxgan/{name}.####.exr"
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What the project file says; empty where it says nothing. `problems`: why there is no output path."""
+
+    output: str
+    colorspace: str
+    problems: tuple[str, ...]
+
+
+def folder() -> str:
+    """The scene's folder ($HIP): where vfxgan runs, and from where it looks for the project file.
+
+    Raises:
+        ClientError: it is not there, as of a scene that was never saved.
+    """
+    path = hou.text.expandString("$HIP")
+    if not Path(path).is_dir():
+        raise ClientError(f"$HIP is {path!r}, which is no folder; save the scene first")
+    return path
+
+
+def frame_range() -> tuple[int, int]:
+    """First and last frame of the global range."""
+    first, last = hou.playbar.frameRange()
+    return int(first), int(last)
+
+
+def expanded(text: str) -> str:
+    """Variables ($HIP, $JOB, …) filled in; `$F4` becomes `####`, not the current frame."""
+    return hou.text.expandString(hashed(text))
+
+
+def convention(command: Command, folder: str) -> Convention:
+    """Ask vfxgan what the project file above the scene says.
+
+    Raises:
+        ClientError: the file cannot be read as one.
+    """
+    told: dict[str, Any] = ask(command, ["project", "--json"], folder=folder)
+    settings = told.get("settings") or {}
+    return Convention(
+        str(told.get("output") or ""),
+        str(settings.get("colorspace") or ""),
+        tuple(str(problem) for problem in told.get("problems") or ()),
+    )
+
+
+def output(said: Convention, name: str) -> str:
+    """The project's pattern, else one in the scene's folder. name: of the model, or what is made."""
+    return said.output or WITHOUT_A_CONVENTION.format(name=name)
