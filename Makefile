@@ -49,7 +49,7 @@ check: .venv/with-all .venv/with-trt-api install-strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict -p vfxgan
-	MYPYPATH=$(HOST_PATHS) $(BIN)/mypy --strict -p vfxgan_client -p vfxgan_nuke -p vfxgan_houdini
+	MYPYPATH=$(HOST_PATHS) $(BIN)/mypy --config-file= --strict -p vfxgan_client -p vfxgan_nuke -p vfxgan_houdini
 	$(BIN)/python -m pytest
 
 # Without a network or gcc it says what is missing, and the tests that need it skip with that reason.
