@@ -46,7 +46,7 @@ class Settings:
 
     def line(self, name: str) -> int:
         """Where a key stands, by its name."""
-        return line_of(self.lines, tuple(name.split(".")))
+        return line_of(self.lines, tuple(int(word) if word.isdecimal() else word for word in name.split(".")))
 
     def refuse_problems(self) -> None:
         """Raises UsageError if there are any: the first few, and how many more."""

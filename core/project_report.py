@@ -6,6 +6,7 @@ from typing import Any
 
 from vfxgan.path_map import SYSTEMS
 from vfxgan.project import Project
+from vfxgan.project_file import Settings
 from vfxgan.project_keys import KEYS
 from vfxgan.versions import Target
 
@@ -30,6 +31,16 @@ class Setting:
 def settings_that_hold(project: Project) -> list[Setting]:
     """Each key, in the order of the documentation; value None where a command decides."""
     return [_setting(project, key.name, key.default) for key in KEYS]
+
+
+def settings_of_file(project: Project) -> list[Setting]:
+    """Those that the file sets, also where the environment has another value."""
+    settings = project.settings
+    return (
+        []
+        if settings is None
+        else [_of_file(project, settings, key.name) for key in KEYS if key.name in settings.values]
+    )
 
 
 def settings_of(project: Project) -> dict[str, Any]:
@@ -69,6 +80,10 @@ def _setting(project: Project, name: str, default: Any) -> Setting:
     settings = project.settings
     if settings is None or name not in settings.values:
         return Setting(name, default, BUILT_IN)
+    return _of_file(project, settings, name)
+
+
+def _of_file(project: Project, settings: Settings, name: str) -> Setting:
     held = {
         "model": project.model,
         "upscaler": project.upscaler,

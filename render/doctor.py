@@ -12,10 +12,13 @@ import numpy as np
 import OpenImageIO as oiio
 
 from vfxgan import __version__
-from vfxgan.errors import VfxganError, install
+from vfxgan.errors import UsageError, VfxganError, install
 from vfxgan.gpu.identity import this_machine
 from vfxgan.gpu.library import driver_problem
 from vfxgan.modelfile import ModelFile, find_model, read_model
+from vfxgan.project import look_for_project
+from vfxgan.render.doctor_project import examine_project
+from vfxgan.render.findings import Found
 from vfxgan.render.request import usable_cores
 from vfxgan.render.runtimes import CPU_RUNTIMES, DEFAULT_RUNTIME, RuntimeOptions, installed, load_runtime
 from vfxgan.render.runtimes.checks import smallest_input
@@ -23,27 +26,9 @@ from vfxgan.render.runtimes.fingerprint import cpu_level, fingerprint_id
 from vfxgan.render.spaces import DEFAULT_CONFIG
 
 
-@dataclass(frozen=True)
-class Found:
-    """One line of the report.
-
-    Attributes:
-        needed: the default render cannot run without it.
-    """
-
-    what: str
-    ok: bool
-    detail: str
-    needed: bool = False
-
-    @property
-    def mark(self) -> str:
-        return "ok" if self.ok else "MISSING" if self.needed else "optional"
-
-
 def examine_machine() -> list[Found]:
     """Look at everything; nothing here raises on purpose."""
-    return [*_software(), *_model_and_runtimes(), _ocio(), _temporary_folder()]
+    return [*_software(), *examine_project(), *_model_and_runtimes(), _ocio(), _temporary_folder()]
 
 
 def _software() -> Iterator[Found]:
@@ -108,11 +93,18 @@ def _gpu(model: ModelFile | None) -> Iterator[Found]:
 
 
 def _ocio() -> Found:
-    config = os.environ.get("OCIO") or DEFAULT_CONFIG
+    config = os.environ.get("OCIO") or _ocio_of_project() or DEFAULT_CONFIG
     colours = oiio.ColorConfig(config)
     trouble = colours.geterror()
     detail = " ".join(trouble.split()) if trouble else f"{config}, {len(colours.getColorSpaceNames())} spaces"
     return Found("OCIO config", not trouble, detail)
+
+
+def _ocio_of_project() -> str | None:
+    try:
+        return look_for_project().ocio
+    except UsageError:  # which has a line of its own
+        return None
 
 
 def _temporary_folder() -> Found:
