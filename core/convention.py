@@ -10,6 +10,10 @@ VIEWS = "%V"  # what {view} becomes where each view has a file of its own
 _TOKEN = re.compile(r"\{(" + "|".join(TOKENS) + r")\}")
 
 
+class Missing(UsageError):
+    """The convention needs a value that nobody gave."""
+
+
 @dataclass(frozen=True)
 class Values:
     """What the tokens stand for; None where nobody said.
@@ -29,13 +33,14 @@ class Values:
         """One of them, fit for a path.
 
         Raises:
-            UsageError: missing, or it cannot be a part of a file's name.
+            Missing: nobody gave it.
+            UsageError: it cannot be a part of a file's name.
         """
         if token == "version":
             return version_text(self.version, self.version_digits)
         value = getattr(self, token)
         if value is None:
-            raise UsageError(_ABSENT[token])
+            raise Missing(_ABSENT[token])
         if token == "model":
             return safe_name(value)
         if token == "view" and value == VIEWS:
@@ -73,7 +78,7 @@ def version_text(version: int | str | None, digits: int) -> str:
         UsageError: none, or no number of 1 … 99999999.
     """
     if version is None:
-        raise UsageError(
+        raise Missing(
             "the output convention has {version}: give --version next for a new one, or the one to go on with: v003"
         )
     found = re.fullmatch(r"[vV]?(\d{1,8})", str(version))

@@ -58,8 +58,8 @@ def settings_of(project: Project) -> dict[str, Any]:
     return data
 
 
-def report(project: Project, target: Target | None, problems: list[str]) -> list[str]:
-    """The lines of `vfxgan project`."""
+def report(project: Project, target: Target | None, lacks: str, problems: list[str]) -> list[str]:
+    """The lines of `vfxgan project`; lacks: why there is no target, though there is a convention."""
     lines = [f"{'file':24s} {project.file or 'none: no vfxgan.toml here or above; docs/project.md has an example'}"]
     for setting in settings_that_hold(project):
         if setting.value is not None and (setting.origin != BUILT_IN or project.file is not None):
@@ -67,8 +67,9 @@ def report(project: Project, target: Target | None, problems: list[str]) -> list
     for place, row in enumerate(project.path_map.rows):
         sides = ", ".join(f"{system} {row.on(system)}" for system in SYSTEMS if row.on(system) is not None)
         lines.append(f"{'paths':24s} {sides}  ({project.line(f'paths.{place}')})")
-    if target is not None:
-        lines.append(f"{'next render' if target.claimed is None else 'claimed'} {target.out}")
+    if target is not None or lacks:
+        what = "frames" if target is None or target.claimed is None else "frames (claimed)"
+        lines.append(f"{what:24s} {lacks if target is None else target.out}")
     return lines + [f"{'PROBLEM':24s} {problem}" for problem in problems]
 
 

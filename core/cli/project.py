@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vfxgan.convention import Missing
+
 if TYPE_CHECKING:
     from vfxgan.project import Project
     from vfxgan.versions import Target
@@ -21,31 +23,42 @@ def project(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """The project's settings, where each comes from, and where a render of the shot goes."""
+    """The project's settings, where each comes from, and where a render of the shot goes.
+
+    Problems in the file are listed; with --json they are a part of the answer, otherwise the exit code is 2.
+    """
     import json
 
     from vfxgan.errors import UsageError
-    from vfxgan.project import look_for_project
-    from vfxgan.project_report import report, settings_of
+    from vfxgan.project_report import report
 
-    found = look_for_project()
-    problems = list(found.settings.problems) if found.settings else []
-    target = None
-    if found.output is not None:
+    found, problems = _look(as_json)
+    target, lacks = None, ""
+    if found.output is not None or shot or version or view or claim:
         try:
             target = _target(found, shot, version, view, model, claim)
-        except UsageError as error:
-            if shot or version or view or model or claim:  # asked for, so that it is no mere lack
-                raise
-            problems += [] if "give --" in str(error) else [str(error)]
-    elif shot or version or view or claim:
-        found.convention()
+        except Missing as error:
+            lacks = str(error)
     if as_json:
-        print(json.dumps(_facts(found, settings_of(found), target, shot, problems)))
-    else:
-        print("\n".join(report(found, target, problems)))
+        print(json.dumps(_facts(found, target, shot, lacks, problems)))
+        return
+    print("\n".join(report(found, target, lacks, problems)))
     if problems:
-        raise typer.Exit(1)
+        raise UsageError(f"{found.file}: {len(problems)} problem{'s' * (len(problems) != 1)}, see above")
+
+
+def _look(as_json: bool) -> "tuple[Project, list[str]]":
+    """What is right in the file, and what is not; a plugin hears of a file that cannot be read as of any problem."""
+    from vfxgan.errors import UsageError
+    from vfxgan.project import Project, look_for_project
+
+    try:
+        found = look_for_project()
+    except UsageError as error:
+        if not as_json:
+            raise
+        return Project(), [str(error)]
+    return found, list(found.settings.problems) if found.settings else []
 
 
 def _target(
@@ -66,13 +79,16 @@ def _model_name(found: "Project", model: str | None) -> str:
 
 
 def _facts(
-    found: "Project", settings: dict[str, Any], target: "Target | None", shot: str | None, problems: list[str]
+    found: "Project", target: "Target | None", shot: str | None, lacks: str, problems: list[str]
 ) -> dict[str, Any]:
+    from vfxgan.project_report import settings_of
+
     return {
         "file": str(found.file) if found.file else None,
-        "settings": settings,
+        "settings": settings_of(found),
         "shot": target.shot if target else shot or found.shot,
         "version": target.version if target else None,
         "output": target.out if target else None,
+        "lacks": lacks or None,
         "problems": problems,
     }
