@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # `double`, for the tests here a
 
 from double import hou as hou_double
 from double import nuke as nuke_double
+from double.pdg import pdg_module
 from double.recording import RECORDING, Recording
 from double.unstubbed import nukescripts_module
 
@@ -54,6 +55,7 @@ def hou(host_paths: list[Path], recording: Recording, monkeypatch: pytest.Monkey
 
     def start(gui: bool = True) -> hou_double.Host:
         monkeypatch.setitem(sys.modules, "hou", hou_double.hou_module(gui))
+        monkeypatch.setitem(sys.modules, "pdg", pdg_module())
         return hou_double.HOST
 
     return start

@@ -3,6 +3,7 @@
 # The names are the host's own.
 # ruff: noqa: N802
 
+import re
 from typing import Any
 
 from double.recording import ANY_THREAD, Doubled, DoubledModule
@@ -85,6 +86,12 @@ class Parm(HouDouble):
     def menuItems(self) -> tuple[str, ...]:
         return self._menu
 
+    def menuLabels(self) -> tuple[str, ...]:
+        return tuple(item.replace("_", " ").title() for item in self._menu)
+
+    def evalAsInt(self) -> int:
+        return int(self._value)
+
     def pressButton(self, arguments: Any = None) -> None:
         pass
 
@@ -96,7 +103,7 @@ class OpNode(HouDouble):
         self._kind, self._name, self._parent = kind, name or f"{kind}1", parent
         self._children: list[OpNode] = []
         self._inputs: dict[int, Any] = {}
-        self._place = (0.0, 0.0)
+        self._place, self._group = (0.0, 0.0), ParmTemplateGroup._make()
         self._parms = {
             parm: Parm._make(parm, self, *(value if isinstance(value, tuple) else (value,)))
             for parm, value in HOST.parms.get(kind, {}).items()
@@ -137,7 +144,10 @@ class OpNode(HouDouble):
     def createNode(self, kind: str, name: str | None = None, *more: Any, **options: Any) -> "OpNode":
         if kind not in HOST.parms:
             raise OperationFailed(f"Invalid node type name: {kind}")
-        child: OpNode = OpNode._make(kind, name or f"{kind}{1 + len(self._children)}", self)
+        valid = name and (re.sub(r"\W", "_", name) if options.get("force_valid_node_name") else name)
+        if valid and re.search(r"\W", valid):
+            raise OperationFailed(f"Invalid node name: {valid}")
+        child: OpNode = OpNode._make(kind, valid or f"{kind}{1 + len(self._children)}", self)
         self._children.append(child)
         return child
 
@@ -155,6 +165,16 @@ class OpNode(HouDouble):
                 raise OperationFailed(f"Invalid parameter name: {name}")
             self._parms[name]._set(value)
 
+    def parmTemplateGroup(self) -> "ParmTemplateGroup":
+        return self._group
+
+    def setParmTemplateGroup(self, group: "ParmTemplateGroup", rename_conflicting_parms: bool = False) -> None:
+        for template in group._all():
+            self._parms.setdefault(template._name, Parm._make(template._name, self, template._default))
+
+    def setCurrent(self, on: bool, clear_all_selected: bool = False) -> None:
+        HOST.selected = [self] if clear_all_selected else [*HOST.selected, self]
+
     def setInput(self, index: int, item: Any, output_index: int = 0) -> None:
         self._inputs[index] = item
 
@@ -163,6 +183,44 @@ class OpNode(HouDouble):
 
     def destroy(self, disable_safety_checks: bool = False) -> None:
         self._parent._children.remove(self)
+
+
+class ParmTemplate(HouDouble):
+    """Of every kind; a folder holds others."""
+
+    def __init__(self, name: str = "", label: str = "", *more: Any, **options: Any) -> None:
+        default = options.get("default_value", self._nothing)
+        self._name, self._default = name, default[0] if isinstance(default, tuple) else default
+        self._inside = tuple(options.get("parm_templates", ()))
+
+    _nothing: Any = ""
+
+
+class StringParmTemplate(ParmTemplate):
+    pass
+
+
+class IntParmTemplate(ParmTemplate):
+    _nothing = 0
+
+
+class ToggleParmTemplate(ParmTemplate):
+    _nothing = 0
+
+
+class FolderParmTemplate(ParmTemplate):
+    pass
+
+
+class ParmTemplateGroup(HouDouble):
+    def __init__(self) -> None:
+        self._templates: list[ParmTemplate] = []
+
+    def append(self, template: ParmTemplate) -> None:
+        self._templates.append(template)
+
+    def _all(self) -> list[ParmTemplate]:
+        return [inner for template in self._templates for inner in template._inside or (template,)]
 
 
 class InterruptableOperation(HouDouble):
@@ -214,6 +272,20 @@ class Ui(HouDouble):
     def selectFile(self, *args: Any, **kwargs: Any) -> str:
         return HOST.texts.pop(0)
 
+    def selectFromList(self, choices: Any, *args: Any, **kwargs: Any) -> tuple[int, ...]:
+        HOST.lists.append(tuple(choices))
+        return HOST.chosen.pop(0)
+
+
+class Text(HouDouble):
+    """hou.text: variables of the session, and $F as Houdini does it."""
+
+    _stub_name = "text"
+
+    def expandString(self, text: str, expand_tilde: bool = True) -> str:
+        variables = {"HIP": HOST.hip.rpartition("/")[0], "F4": f"{int(HOST.span[0]):04d}", **HOST.environment}
+        return re.sub(r"\$(\w+)", lambda found: variables.get(found.group(1), ""), text)
+
 
 class HipFile(HouDouble):
     _stub_name = "hipFile"
@@ -240,14 +312,24 @@ class Host:
         self.parms: dict[str, dict[str, Any]] = {
             "root": {},
             "obj": {},
-            "file": {"filename1": "", "file": ""},
+            "img": {},
+            "copnet": {},
+            "tasks": {},
+            "file": {"filename1": "", "file": "", "filename": "", "aovs": 0, "aov1": ""},
             "topnet": {},
-            "pythonprocessor": {"pythonscript": ""},
+            "pythonprocessor": {
+                "generate": "",
+                "cooktask": "",
+                "pdg_cachemode": ("automatic", ("automatic", "read_files", "write_files")),
+            },
         }
         self.hip, self.span = "/hip/untitled.hip", (1.0, 240.0)
         self.said: list[str] = []
         self.texts: list[str] = []
         self.button = 0
+        self.lists: list[tuple[str, ...]] = []  # those that were shown
+        self.chosen: list[tuple[int, ...]] = []  # what a test chooses of them
+        self.version = (20, 5, 370)
         self.interrupt_after: int | None = None
         self.operations: list[InterruptableOperation] = []
         self.environment: dict[str, str] = {}
@@ -263,7 +345,7 @@ def hou_module(gui: bool) -> DoubledModule:
     ANY_THREAD.clear()
     module, host = DoubledModule(STUBS), HOST
     root: OpNode = OpNode._make("root", "", None)
-    root._children.append(OpNode._make("obj", "obj", root))
+    root._children += [OpNode._make(name, name, root) for name in ("obj", "img", "tasks")]
     module._provide(
         **{name: Enumeration(STUBS.classes[name]) for name in ("severityType", "fileType", "fileChooserMode")}
     )
@@ -275,6 +357,13 @@ def hou_module(gui: bool) -> DoubledModule:
         Parm=Parm,
         OpNode=OpNode,
         InterruptableOperation=InterruptableOperation,
+        ParmTemplate=ParmTemplate,
+        ParmTemplateGroup=ParmTemplateGroup,
+        StringParmTemplate=StringParmTemplate,
+        IntParmTemplate=IntParmTemplate,
+        ToggleParmTemplate=ToggleParmTemplate,
+        FolderParmTemplate=FolderParmTemplate,
+        text=Text._make(),
         hipFile=HipFile._make(),
         playbar=Playbar._make(),
         node=root._find,
@@ -285,7 +374,7 @@ def hou_module(gui: bool) -> DoubledModule:
         frame=lambda full_precision=False: host.span[0],
         getenv=lambda name, default_value=None: host.environment.get(name, default_value),
         putenv=lambda name, value: host.environment.update({name: value}),
-        applicationVersion=lambda include_patch=False: (20, 5, 370),
+        applicationVersion=lambda include_patch=False: host.version,
         applicationVersionString=lambda: "20.5.370",
         expandString=lambda text, expand_tilde=False: text.replace("$HIP", host.hip.rpartition("/")[0]),
     )

@@ -13,12 +13,15 @@ from double.recording import RECORDING, Call
 
 PDG: dict[str, str] = {
     # https://www.sidefx.com/docs/houdini/tops/pdg/WorkItem.html
-    "WorkItem.addResultData": "path, tag, hash_code",
-    "WorkItem.addOutputFile": "path, tag",
+    "WorkItem.addExpectedOutputFile": "path, tag, own",
+    "WorkItem.addOutputFile": "path, tag, hash_code, own",
     "WorkItem.setIntAttrib": "name, value, index",
     "WorkItem.setStringAttrib": "name, value, index",
+    "WorkItem.stringAttribValue": "name, index",
+    "WorkItem.setCommand": "command",
+    "WorkItem.setCookPercent": "percent",
+    "WorkItem.setCustomState": "state",
     "WorkItem.addWarning": "message",
-    "WorkItem.addError": "message",
     # https://www.sidefx.com/docs/houdini/tops/pdg/WorkItemHolder.html
     "WorkItemHolder.addWorkItem": "**options",
 }
