@@ -73,8 +73,11 @@ def contact_sheet(
         BackgroundChoice, typer.Option("--background", help="Behind alpha.")
     ] = BackgroundChoice.black,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many frames, from the first.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """A PNG of many frames, each with its seed (or else its number) below it."""
+    import json
+
     from vfxgan.errors import ImageError, TargetError
     from vfxgan.images import read_header, use_threads, write_picture
     from vfxgan.progress import say
@@ -102,7 +105,9 @@ def contact_sheet(
     for problem in problems:
         say(f"warning: {problem}")
     write_picture(target, sheet)
-    print(f"{target}: {len(paths) - len(problems)} frames, {sheet.pixels.shape[1]}x{sheet.pixels.shape[0]}")
+    (height, width), count = sheet.pixels.shape[:2], len(paths) - len(problems)
+    facts = {"sheet": str(target), "frames": count, "size": [height, width], "problems": problems}
+    print(json.dumps(facts) if as_json else f"{target}: {count} frames, {width}x{height}")
 
 
 def _beside(out: Path) -> Path:

@@ -88,6 +88,16 @@ def test_inspect_takes_the_name_of_a_packaged_model(cli: Any) -> None:
     assert json.loads(result.out)["model"] == str(packaged_models()["upscaler"])
 
 
+def test_a_contact_sheet_says_itself_as_json_to_programs(cli: Any, frames: Path) -> None:
+    (frames / "0003.exr").write_bytes(b"cut short")
+    result = cli("contact-sheet", frames, "--to", "sheet.png", "--cell", "32", "--json")
+    assert result.code == 0, result
+    facts = json.loads(result.out)
+    assert (facts["sheet"], facts["frames"]) == ("sheet.png", 4)
+    assert facts["size"] == list(read_picture(Path("sheet.png")).pixels.shape[:2])
+    assert ["0003.exr" in problem for problem in facts["problems"]] == [True]
+
+
 def test_a_contact_sheet_has_each_frame_in_its_cell_and_its_seed_below(cli: Any, frames: Path, tmp_path: Path) -> None:
     result = cli("contact-sheet", frames, "--to", "sheet.png", "--columns", "2", "--cell", "32")
     assert result.code == 0, result
