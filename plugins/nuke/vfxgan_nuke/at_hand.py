@@ -1,0 +1,122 @@
+"""What the vfxgan command and the project file offer a script; asked for in the background, for it takes a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vfxgan_client import Command, ask, find_command
+from vfxgan_nuke.errors import Refusal
+from vfxgan_nuke.sequences import beside_script, file_name, is_sequence, nuke_name, shot_of
+
+GENERATOR, UPSCALER, TRANSLATOR = "generator", "upscaler", "translator"
+HERE = "this machine"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model at hand. `label`: what the panel shows, unique in it; `path`: what the command is given."""
+
+    label: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """The command, the models of a kind, and what the project says.
+
+    Attributes:
+        models: the default one first.
+        script: path of the Nuke script, "" for one that was not saved.
+        pattern: the project's convention for outputs, None without one.
+        colourspace: the project's for frames.
+        farm: the engine of `vfxgan submit --to` that the project names.
+    """
+
+    command: Command
+    models: tuple[Model, ...]
+    script: str
+    folder: str | None
+    pattern: str | None = None
+    colourspace: str | None = None
+    farm: str | None = None
+
+    @property
+    def places(self) -> list[str]:
+        """Where a render may run, as the panel shows it."""
+        return [HERE] if self.farm is None else [HERE, f"farm ({self.farm})"]
+
+    def model(self, label: str) -> Model:
+        """The model of that label."""
+        return next(model for model in self.models if model.label == label)
+
+    def output(self, model: Model, name: str = "", plate: str = "") -> str:
+        """Where frames of this model go: by the project's convention, else beside the script; "" for no place.
+
+        It asks the command, which takes a moment.
+
+        Args:
+            name: of the frames beside the script; default: the model's.
+            plate: that they are made from: with %V, so have they; a single file gives one.
+        Raises:
+            ClientError: the convention cannot be filled in.
+        """
+        if self.pattern is None:
+            frames = beside_script(self.script, file_name(name or model.name), "_%V" if "%V" in plate else "")
+            return frames if not plate or is_sequence(plate) else frames.replace(".%04d", "")
+        words = ["project", "--json", "--model", model.path]
+        if "{shot}" in self.pattern and shot_of(self.script):
+            words += ["--shot", shot_of(self.script)]
+        if "{version}" in self.pattern:
+            words += ["--version", "next"]
+        if "{view}" in self.pattern and "%V" in plate:
+            words += ["--view", "%V"]
+        return nuke_name(ask(self.command, words, folder=self.folder)["output"])
+
+
+def look_up(kinds: Sequence[str], script: str, folder: str | None) -> AtHand:
+    """Ask the command.
+
+    Args:
+        kinds: of models: generator, upscaler, translator.
+        folder: of the script, from which a project file is looked for upward.
+    Raises:
+        ClientError: there is no command, it is too old, or it failed.
+        Refusal: there is no model of these kinds.
+    """
+    command = find_command()
+    models = _models(ask(command, ["models", "--json"], folder=folder), kinds)
+    project = ask(command, ["project", "--json"], folder=folder)
+    settings = project["settings"]
+    return AtHand(
+        command=command,
+        models=models,
+        script=script,
+        folder=folder,
+        pattern=settings["output"]["pattern"],
+        colourspace=settings["colorspace"],
+        farm=settings["farm"]["to"],
+    )
+
+
+def _models(listed: Sequence[dict[str, Any]], kinds: Sequence[str]) -> tuple[Model, ...]:
+    fit = [item for item in listed if not item["problem"] and item["kind"] in kinds]
+    if not fit:
+        broken = "".join(f"; {item['origin']}: {item['problem']}" for item in listed if item["problem"])
+        raise Refusal(
+            f"there is no {' or '.join(kinds)} at hand; name one in vfxgan.toml (model = …) or $VFXGAN_MODEL{broken}"
+        )
+    fit.sort(key=lambda item: not item["default"])  # stable: the others stay in their order
+    labels = [_label(item) for item in fit]
+    return tuple(
+        Model(label if labels.count(label) == 1 else f"{label}, {item['path']}", item["name"], item["path"])
+        for label, item in zip(labels, fit)
+    )
+
+
+def _label(item: dict[str, Any]) -> str:
+    if item["kind"] == GENERATOR:
+        return f"{item['name']} ({'x'.join(map(str, reversed(item['size'] or ['any size'])))})"
+    return f"{item['name']} ({item['kind']}, x{item['scale']})"

@@ -1,0 +1,76 @@
+"""*Generate elements from seeds…*: what its panel asks, and the order that its answers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vfxgan_nuke.at_hand import HERE, AtHand
+from vfxgan_nuke.colourspaces import LINEAR_REC709, spaces_in
+from vfxgan_nuke.errors import Refusal
+from vfxgan_nuke.orders import FLOAT, HALF, Elements
+from vfxgan_nuke.panel import Answers, Choice, Field, File, Text, Tick
+from vfxgan_nuke.script import Script
+from vfxgan_nuke.sequences import check_frames
+
+A_SEED_A_FRAME = "a seed a frame, over the range"
+BY_NUMBER = "seed number = frame number"
+WALK = "a smooth walk through them, over the range"
+LAYOUTS = (A_SEED_A_FRAME, BY_NUMBER, WALK)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the panel begins with, where it is not by itself: picks of a contact sheet."""
+
+    model: str = ""  # its path
+    seeds: str = ""
+    bit_depth: str = HALF
+
+
+def fields(script: Script, at_hand: AtHand, output: str, wish: Wish) -> list[Field]:
+    """The panel. output: where frames of the first model go."""
+    spaces = spaces_in(script.lines)
+    wanted = at_hand.colourspace or script.working_space
+    space = next((space for space in (wanted, LINEAR_REC709, *spaces) if space in spaces), None)
+    if space is None:
+        raise Refusal("no scene-linear space that vfxgan writes is among the colorspaces of this script's Reads")
+    count = script.last - script.first + 1
+    model = next((model for model in at_hand.models if model.path == wish.model), at_hand.models[0])
+    return [
+        Choice("model", "model", model.label, choices=tuple(model.label for model in at_hand.models)),
+        Text("seeds", "seeds", wish.seeds or f"0-{count - 1}", "0-99, 0-99x2, 7,205,31, or @ and a file of seeds"),
+        Choice("layout", "frames", A_SEED_A_FRAME, choices=LAYOUTS),
+        Text("range", "range", f"{script.first}-{script.last}", "The first seed goes to its first frame"),
+        Choice("colourspace", "colourspace", space, "Of the EXR, and of the Read", choices=tuple(spaces)),
+        Choice("bit_depth", "bit depth", wish.bit_depth, choices=(HALF, FLOAT)),
+        Tick("upscale", "enlarge with the packaged upscaler"),
+        File("out", "output", output, "%04d or #### stands for the frame; .exr, or .png for sRGB"),
+        Choice("place", "render on", HERE, choices=tuple(at_hand.places)),
+    ]
+
+
+def order(answers: Answers, at_hand: AtHand) -> Elements:
+    """The order that they are.
+
+    Raises:
+        Refusal: it can be seen to be wrong.
+    """
+    layout, seeds = answers["layout"], answers["seeds"].replace(" ", "")
+    made = Elements(
+        model=at_hand.model(answers["model"]).path,
+        out=answers["out"],
+        seeds=seeds if not seeds.startswith("@") else answers["seeds"],
+        start_frame=_first(answers["range"]) if layout == A_SEED_A_FRAME else None,
+        walk=answers["range"] if layout == WALK else "",
+        colourspace=answers["colourspace"] if answers["out"].lower().endswith(".exr") else None,
+        upscale=answers["upscale"],
+        bit_depth=answers["bit_depth"] if answers["out"].lower().endswith(".exr") else None,
+    )
+    made.check()
+    return made
+
+
+def _first(text: str) -> int:
+    check_frames(text)
+    digits = text.strip().lstrip("-").split(",")[0].split("-")[0].split("x")[0]
+    return -int(digits) if text.strip().startswith("-") else int(digits)

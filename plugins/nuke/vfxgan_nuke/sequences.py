@@ -1,0 +1,140 @@
+"""Seeds, frame ranges and file names as an artist types them, checked before anything is started.
+
+These checks are for the answer at once, in the panel. The command makes them again, and more of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from vfxgan_nuke.errors import Refusal
+
+FRAMES = (".exr", ".png")  # that vfxgan writes
+PLATES = (".exr", ".png", ".tif", ".tiff", ".dpx")  # that it reads
+MOST = 1_000_000
+SEED_LIMIT = 2**32
+_PADDING = re.compile(r"%0?\d*d|#+|@+|\$F\d*")
+_RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
+# A name that Nuke would take for an expression, or that splits its field in two.
+_UNREADABLE = re.compile(r"[\[\]\"\n]")
+
+
+def check_seeds(text: str) -> None:
+    """Seeds as `vfxgan render --seeds` takes them: `0-99`, `0-99x2,205`, `@picks.txt`.
+
+    Raises:
+        Refusal: they are not, or there are none.
+    """
+    if text.startswith("@"):
+        if not Path(text[1:]).is_file():
+            raise Refusal(
+                f"seeds {text}: there is no such file; give one with a seed a line, or write 0-99 or 7,205,31"
+            )
+        return
+    for seed in _numbers("seeds", text, "write 0-99, 0-99x2 or 7,205,31"):
+        if not 0 <= seed < SEED_LIMIT:
+            raise Refusal(f"seeds {text}: {seed} is outside 0 … {SEED_LIMIT - 1}")
+
+
+def check_frames(text: str) -> None:
+    """Frames as `vfxgan render --frames` takes them: `1001-1100`, `1001-1100x2,1150`."""
+    _numbers("frames", text, "write 1001-1100, 1001-1100x2 or 1001,1005")
+
+
+def _numbers(what: str, text: str, remedy: str) -> list[int]:
+    """The ends of each part, not all that lie between them."""
+    ends = []
+    for part in text.replace(" ", "").split(","):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise Refusal(f"{what} {text!r} is no range; {remedy}")
+        first, last, step = int(match.group(1)), int(match.group(2) or match.group(1)), match.group(3)
+        if step is not None and int(step) == 0:
+            raise Refusal(f"{what} {text!r}: a step of 0 has no end; {remedy}")
+        if abs(last - first) // int(step or 1) >= MOST:
+            raise Refusal(f"{what} {text!r}: more than {MOST} in one run; {remedy}")
+        ends += [first, last]
+    return ends
+
+
+def check_target(text: str) -> None:
+    """A file name that frames may be written to, and that a Read node can hold.
+
+    Raises:
+        Refusal: it is none, or its folder cannot be written to.
+    """
+    if not text:
+        raise Refusal("there is no output; name a sequence, such as /shots/010/elements/fire.%04d.exr")
+    if _UNREADABLE.search(text):
+        raise Refusal(f"output {text}: Nuke takes [ ] and quotes in a file name for an expression; choose another name")
+    path = Path(text)
+    if path.suffix.lower() not in FRAMES:
+        raise Refusal(f"output {text}: vfxgan writes .exr and .png; end the name with one of them")
+    if not path.is_absolute():
+        raise Refusal(f"output {text}: give the whole path; Nuke's own folder is no place for frames")
+    _check_folder(folder_of(text))
+
+
+def check_sequence(text: str) -> None:
+    """An output that is for more than one frame."""
+    if not is_sequence(text):
+        example = Path(text).with_suffix(f".%04d{Path(text).suffix}")
+        raise Refusal(f"output {text} names one file, and there are several frames; write {example}")
+
+
+def is_sequence(text: str) -> bool:
+    """Does the file's name have a place for the frame's number?"""
+    return _PADDING.search(Path(text).name) is not None
+
+
+def folder_of(pattern: str) -> Path:
+    """The folder of a sequence, up to where views are told apart."""
+    folder = Path(pattern).parent
+    while "%V" in str(folder):
+        folder = folder.parent
+    return folder
+
+
+def _check_folder(folder: Path) -> None:
+    """It may not be there yet: then what matters is the folder that it will be made in."""
+    standing = next(place for place in (folder, *folder.parents) if place.exists())
+    if not standing.is_dir():
+        raise Refusal(f"output folder {folder}: {standing} is a file; choose another folder")
+    if not os.access(standing, os.W_OK | os.X_OK):
+        raise Refusal(f"output folder {folder}: {standing} cannot be written to; choose another folder")
+
+
+def shot_of(script: str) -> str:
+    """The shot by the script's name, without version and task: `sh010_comp_v003.nk` is `sh010`; "" for no script."""
+    stem = Path(script).stem if script else ""
+    return re.sub(r"(?:[._-](?:comp|precomp|slapcomp|roto|prep|lookdev))?(?:[._-]v\d+.*)?$", "", stem, flags=re.I)
+
+
+def beside_script(script: str, name: str, suffix: str = "") -> str:
+    """Where frames go without a project file: a new version in a folder beside the script; "" for no script."""
+    if not script:
+        return ""
+    folder, version = Path(script).parent / "vfxgan", 1
+    while (folder / f"{name}_v{version:03d}").exists():
+        version += 1
+    return (folder / f"{name}_v{version:03d}" / f"{name}{suffix}.%04d.exr").as_posix()
+
+
+def file_name(name: str) -> str:
+    """A model's or a node's name as part of a file's."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("_.") or "vfxgan"
+
+
+def nuke_name(pattern: str) -> str:
+    """The same sequence in the notation of Nuke's file knobs: `%04d`, and slashes on every system."""
+
+    def padded(match: re.Match[str]) -> str:
+        marks = match.group()
+        if marks[0] == "%":
+            return marks
+        return f"%0{int(marks[2:] or 1) if marks[0] == '$' else len(marks)}d"
+
+    folder, name = Path(pattern).parent, Path(pattern).name
+    return (folder / _PADDING.sub(padded, name)).as_posix()
