@@ -103,13 +103,17 @@ def _place(window: Window) -> str:
     return f"{width}x{height} at {x}, {y}"
 
 
-def _colorspace(image: OpenImage, part: Part) -> Facts:
-    space = part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")
+def colorspace_of(part: Part) -> str | None:
+    """As the file names it, or by its chromaticities; None where it does not say."""
+    named = part.attributes.get("colorInteropID") or part.attributes.get("vfxgan:colorspace")
     primaries = part.attributes.get("chromaticities")
-    if not space and isinstance(primaries, tuple):
-        space = f"chromaticities {', '.join(f'{value:.4g}' for value in primaries)}"
-    if not space and image.format == "openexr":
-        space = "none named"
+    if not named and isinstance(primaries, tuple):
+        named = f"chromaticities {', '.join(f'{value:.4g}' for value in primaries)}"
+    return str(named) if named else None
+
+
+def _colorspace(image: OpenImage, part: Part) -> Facts:
+    space = colorspace_of(part) or ("none named" if image.format == "openexr" else "")
     return {"colorspace": space} if space else {}
 
 

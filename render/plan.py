@@ -112,7 +112,7 @@ def look(path: Path, recipe: Recipe) -> Finding:
     try:
         stamp = read_stamp(read_header(path))
     except ImageError:
-        return _unreadable(path)
+        return judge_unreadable(path)
     return Finding(State.FOREIGN, "no recipe in it") if stamp is None else compare_stamp(stamp, recipe)
 
 
@@ -143,7 +143,7 @@ def find_problem(path: Path) -> str:
     return ""
 
 
-def _unreadable(path: Path) -> Finding:
+def judge_unreadable(path: Path) -> Finding:
     """A frame that was cut off inside its header is nobody's work; anything else may be somebody's."""
     with path.open("rb") as file:
         head = file.read(8)

@@ -85,10 +85,10 @@ def find_frames(text: str) -> list[Path]:
 def _is_frame(path: Path) -> bool:
     if path.suffix.lower() not in FORMAT_OF_EXTENSION or path.name.startswith(".") or not path.is_file():
         return False
-    return path.stem[-1:].isdecimal() or not _is_sheet(path)  # a frame of a sequence ends in its number
+    return path.stem[-1:].isdecimal() or not is_sheet(path)  # a frame of a sequence ends in its number
 
 
-def _is_sheet(path: Path) -> bool:
+def is_sheet(path: Path) -> bool:
     """A preview or contact sheet that somebody put beside the frames."""
     try:
         return not {SHEET_KEY, PREVIEW_KEY}.isdisjoint(read_header(path))

@@ -1,19 +1,14 @@
 """`vfxgan verify`: are frames what they say, and is a sequence all that it should be?"""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vfxgan.cli.render_options import CpuIsa
 from vfxgan.cli.shared import ProgressChoice
+from vfxgan.cli.verify_again import Again, counted, of_rerendered, tell_outcome
 from vfxgan.cli.verify_sequence import SequenceChoice, verify_sequence
-from vfxgan.cli.verify_words import counted, finish
-
-if TYPE_CHECKING:
-    from vfxgan.progress import Progress
-    from vfxgan.render.verify import Compared
 
 
 def verify(
@@ -23,7 +18,9 @@ def verify(
     ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option("--seeds", help="Seeds that must be there. With --frames and the like: in these frames, as render."),
+        typer.Option(
+            "--seeds", help="Seeds that must be there. With --frames and the like: in these frames, as render."
+        ),
     ] = None,
     start_frame: Annotated[
         int | None, typer.Option("--start-frame", help="With --seeds, as the render had it.")
@@ -63,13 +60,44 @@ def verify(
     use_threads(1)
     check_sources(model, plates, upscale or [])
 
-    def again(paths: list[Path]) -> "list[Compared]":
-        return _rerendered(paths, rerender, model, plates, upscale or [])
-
+    again = Again(rerender, model, plates, tuple(upscale or ()))
     if (frames, start_frame, like, manifest) == (None,) * 4 and not mix_runtimes:
         _verify_each(out, seeds, again, progress)
         return
-    choice = SequenceChoice(
-        out, frames, seeds, start_frame, like, model, plates, tuple(upscale or ()), mix_runtimes, manifest, cpu_isa
+    verify_sequence(
+        SequenceChoice(out, frames, seeds, start_frame, like, mix_runtimes, manifest, cpu_isa, again), progress
     )
-    verify_sequence(choice, again, progress)
+
+
+def _verify_each(out: str, seeds: str | None, again: Again, progress_choice: ProgressChoice) -> None:
+    """Each frame by its own digests alone."""
+    from vfxgan.errors import VerifyError
+    from vfxgan.latents import parse_seeds
+    from vfxgan.progress import progress, say
+    from vfxgan.render.verify import check_frames, find_frames, seed_of
+
+    paths, problems = find_frames(out), []
+    if seeds is not None:
+        by_seed = {seed_of(path): path for path in paths}
+        wanted = parse_seeds(seeds)
+        problems += [f"{out}: no frame of seed {seed}" for seed in wanted if seed not in by_seed]
+        paths = [by_seed[seed] for seed in wanted if seed in by_seed]
+    whole = []
+    with progress(progress_choice.value, "verify", len(paths)) as shown:
+        for checked in check_frames(paths):
+            shown.advance(path=str(checked.path), problem=checked.problem)
+            if checked.problem:
+                problems.append(f"{checked.path}: {checked.problem}")
+            else:
+                whole.append(checked.path)
+        for problem in problems:
+            say(problem)
+        compared = again.compare(whole)
+        problems += [one.problem for one in compared if one.problem]
+        if problems:
+            raise VerifyError(
+                f"{counted(len(problems), 'problem')}, {len(whole)} of {counted(len(paths), 'frame')} are whole; "
+                "see above, and render again those that are not"
+            )
+    verb = "is" if len(whole) == 1 else "are"
+    tell_outcome(f"{counted(len(whole), 'frame')} {verb} whole{of_rerendered(compared)}", progress_choice)

@@ -1,0 +1,153 @@
+"""The one command that brings a sequence in order."""
+
+import os
+import shlex
+import subprocess
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from vfxgan.errors import UsageError, VfxganError
+from vfxgan.latents import parse_seeds
+from vfxgan.ranges import to_fileseq
+from vfxgan.recipe import PIXEL_REVISION
+from vfxgan.render.expected_frames import SequenceRequest, short
+from vfxgan.render.like import find_model_by_sha
+from vfxgan.render.plan import Consent, State
+from vfxgan.render.sequence_check import Report, Verdict
+
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: what a line cannot hold, or a terminal does not give back
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the command line said that the repair needs, too; None where absent."""
+
+    sequence: SequenceRequest
+    model: str | None = None
+    upscalers: tuple[str, ...] = ()
+    cpu_isa: str | None = None
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What to do.
+
+    Attributes:
+        command: words; empty where there is no one command.
+        notes: what it replaces, what it leaves, or why there is none.
+    """
+
+    command: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """To be pasted into this system's shell."""
+        return subprocess.list2cmdline(self.command) if os.name == "nt" else shlex.join(self.command)
+
+
+def find_repair(report: Report, given: Given) -> Repair:
+    """The command that makes what is missing or damaged, and replaces what does not belong there."""
+    good = None if report.reference is None else _good_frame(report)
+    if good is None or report.reference is None:
+        return Repair(notes=("no frame there tells what to render: give the render's own command again",))
+    if report.reference.pixel_revision != PIXEL_REVISION:
+        made = report.reference.pixel_revision
+        return Repair(notes=(f"made with pixel revision {made}: repair it with the version of vfxgan that made it",))
+    source, left, notes = _source(report, given)
+    if not source:
+        return Repair(notes=tuple(notes))
+    words = ["vfxgan", "render", "--like", str(good), *source, "--out", report.expected.pattern]
+    words += ["--model", given.model] if given.model is not None else []
+    words += [f"--upscale={name}" for name in given.upscalers]
+    words += ["--cpu-isa", given.cpu_isa] if given.cpu_isa is not None else []
+    words += ["--mix-runtimes"] if report.standard.mix_runtimes else ["--require-runtime", f"@{good}"]
+    replaced = [verdict for verdict in report.problems if verdict not in left and Consent().refuses(verdict.finding)]
+    if replaced:
+        words.append("--overwrite")
+        notes.append(f"--overwrite replaces frames {_numbers(replaced)}, which are not of this render")
+    if given.model is None and not _is_at_hand(report.reference.model):
+        notes.append(f"add --model: the model, SHA-256 {report.reference.model}, is not among those at hand")
+    if any(unicodedata.category(letter) in UNPRINTABLE for word in words for letter in word):
+        return Repair(notes=("a path holds control characters: no command can be given",))
+    return Repair(tuple(words), tuple(notes))
+
+
+def _good_frame(report: Report) -> Path | None:
+    """A frame to go by: the one that was named, a whole one, or at least one whose header is."""
+    if report.standard.like_path is not None:
+        return report.standard.like_path
+    assert report.reference is not None
+    wanted = dict(report.reference.fingerprint)
+    for one in (*report.of(State.DONE), *report.of(State.BROKEN)):
+        stamp = one.seen.stamp
+        if stamp is not None and stamp.is_whole and dict(stamp.recipe.fingerprint) == wanted:
+            return one.frame.path
+    return None
+
+
+def _source(report: Report, given: Given) -> tuple[list[str], list[Verdict], list[str]]:
+    """`--seeds` or `--in` and `--frames` of what is to be made; what is left; and what is to be said of that."""
+    assert report.reference is not None
+    left = [verdict for verdict in report.problems if verdict.finding.reason == "not a file"]
+    notes = [f"frames {_numbers(left)}: a folder, or no file, is there; remove it first"] if left else []
+    bad = [verdict for verdict in report.problems if verdict not in left]
+    if report.reference.seed is not None:
+        unknown = [verdict for verdict in bad if verdict.seed is None]
+        words = _seed_words({one.frame.number: one.seed for one in bad if one.seed is not None}, report, given)
+        if words is None:
+            unknown, words = bad, []
+        if unknown:
+            say = "give --seeds and --start-frame as the render had them"
+            notes.append(f"frames {_numbers(unknown)}: which seeds belong there is not known; {say}")
+        return words, [*left, *unknown], notes
+    frames = to_fileseq(one.frame.number for one in bad)
+    if report.reference.plate is None:
+        return (["--frames", frames] if bad else []), left, notes
+    plates = given.sequence.plates
+    if plates is None:
+        return [], bad, [*notes, "say where the plates are, with --in, and the command that repairs is given"]
+    return (["--in", plates, "--frames", frames] if bad else []), left, notes
+
+
+def _seed_words(bad: Mapping[int, int], report: Report, given: Given) -> list[str] | None:
+    """None where no list of seeds gives these frames these seeds."""
+    if not bad:
+        return []
+    if all(number == seed for number, seed in bad.items()):
+        return ["--seeds", to_fileseq(bad.values())]
+    asked = given.sequence
+    if asked.seeds is not None:
+        text, start = asked.seeds, asked.start_frame
+    else:
+        start = min(bad)
+        span = [report.seed_of(number) for number in range(start, max(bad) + 1)]
+        text = _list([seed for seed in span if seed is not None])
+        if None in span or parse_seeds(text) != span:
+            return None
+    words = ["--seeds", text, "--start-frame", str(start)]
+    whole = list(bad) == list(range(min(bad), max(bad) + 1)) and asked.seeds is None
+    return words if whole else [*words, "--frames", to_fileseq(bad)]
+
+
+def _list(seeds: Sequence[int]) -> str:
+    """In their order: `5-9`, `9-1x2`, or one by one."""
+    steps = {after - before for before, after in pairwise(seeds)}
+    if len(steps) != 1 or steps == {0}:
+        return ",".join(map(str, seeds))
+    step = abs(steps.pop())
+    return f"{seeds[0]}-{seeds[-1]}" + (f"x{step}" if step > 1 else "")
+
+
+def _numbers(verdicts: Sequence[Verdict]) -> str:
+    return short(one.frame.number for one in verdicts)
+
+
+def _is_at_hand(sha256: str) -> bool:
+    try:
+        return find_model_by_sha(sha256, None) is not None
+    except (UsageError, VfxganError):  # vfxgan.toml cannot be read: whoever renders is told so
+        return False
