@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from vfxgan import __version__
-from vfxgan.cli import compare, dataset, evaluate, export, files, models, project, render, train, verify
+from vfxgan.cli import compare, dataset, evaluate, export, files, models, project, render, submit, train, verify
 from vfxgan.cli.option_groups import SectionedCommand
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 # In the order of the help: what most people come for first.
 app.command("render", cls=SectionedCommand)(render.render)
+app.command("submit", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(submit.submit)
 app.command("contact-sheet")(files.contact_sheet)
 app.command("verify")(verify.verify)
 app.command("compare")(compare.compare)

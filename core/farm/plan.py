@@ -1,5 +1,7 @@
 """From what a render was asked for to the steps of a farm job: engine, frames in chunks, verify."""
 
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vfxgan.errors import UsageError
@@ -8,6 +10,7 @@ from vfxgan.ranges import to_fileseq
 
 ENGINE, RENDER, VERIFY = "Engine", "Render", "Verify"
 MAX_NAME = 128  # of Open Job Description and of AWS Deadline Cloud, the shortest of all engines
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: control characters, halves of one, line and paragraph breaks
 MAX_WORD_BYTES = 100_000  # the kernel takes 128 KiB for one argument
 # What each of these may be, and of what.
 LIMITS = {
@@ -64,19 +67,27 @@ class FarmOptions:
 
     def check(self) -> None:
         """Raises UsageError: every number that is out of range, in one message, or a name that no farm takes."""
-        given = {
-            "--chunk": self.chunk,
-            "--target-seconds": self.target_seconds,
-            "--timeout": self.timeout_s,
-            "--cores": self.cores,
-            "--gpus": self.gpus,
-            "--priority": self.priority,
-            "--retries": self.retries,
-        }
-        problems = [_outside(option, value) for option, value in given.items()]
-        problems.append(_name_problem(self.name))
-        if any(problems):
-            raise UsageError("; ".join(filter(None, problems)))
+        check_numbers(
+            {
+                "--chunk": self.chunk,
+                "--target-seconds": self.target_seconds,
+                "--timeout": self.timeout_s,
+                "--cores": self.cores,
+                "--gpus": self.gpus,
+                "--priority": self.priority,
+                "--retries": self.retries,
+            }
+        )
+        problem = _name_problem(self.name)
+        if problem:
+            raise UsageError(problem)
+
+
+def check_numbers(given: Mapping[str, int | None]) -> None:
+    """By their options; None is absent. Raises UsageError: all that are out of range, in one message."""
+    problems = [_outside(option, value) for option, value in given.items() if value is not None]
+    if any(problems):
+        raise UsageError("; ".join(filter(None, problems)))
 
 
 def plan_job(render: RenderPart, options: FarmOptions, progress: str | None) -> FarmJob:
@@ -130,14 +141,14 @@ def _outside(option: str, value: int) -> str:
 def _name_problem(name: str) -> str:
     if not name.strip():
         return "--name is empty; give the job a name"
-    if not name.isprintable():
+    if any(unicodedata.category(letter) in UNPRINTABLE for letter in name):
         return f"--name {name!r}: holds control characters; leave them out"
     return f"--name: {len(name)} characters, a job's name has {MAX_NAME} at most" if len(name) > MAX_NAME else ""
 
 
 def _check_word(word: str) -> None:
     """A line break in a word ends a line of some engine's file, whatever quotes stand around it."""
-    if not word.replace(" ", "").isprintable():
+    if any(unicodedata.category(letter) in UNPRINTABLE for letter in word):
         raise UsageError(f"{word!r}: holds control characters, which farms do not pass on; rename it")
     size = len(word.encode(errors="surrogateescape"))
     if size > MAX_WORD_BYTES:

@@ -1,0 +1,153 @@
+"""`vfxgan submit`: a render as a job of a farm."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vfxgan.cli.submit_plan import Asked, Planned, planned
+
+if TYPE_CHECKING:
+    from vfxgan.farm.engines import Engine
+
+FOLDER = "farm"
+NAMED_NOTES = 5
+
+
+def submit(
+    context: typer.Context,
+    to: Annotated[
+        str | None, typer.Option("--to", help="openjd, deadline, slurm, opencue, or commands (one line a chunk).")
+    ] = None,
+    chunk: Annotated[int | None, typer.Option("--chunk", help="Frames a task. Default: 10.")] = None,
+    target_seconds: Annotated[
+        int | None, typer.Option("--target-seconds", help="openjd, deadline: find the chunk that takes so long.")
+    ] = None,
+    timeout: Annotated[int, typer.Option("--timeout", help="Seconds after which a task is stopped; 0: never.")] = 0,
+    cores: Annotated[int | None, typer.Option("--cores", help="Of a task: render's --threads. Default: 4.")] = None,
+    gpus: Annotated[int | None, typer.Option("--gpus", help="Of a task. Default: as --runtime and --devices.")] = None,
+    priority: Annotated[
+        int | None, typer.Option("--priority", help="0 … 100, the higher the sooner. Default: 50.")
+    ] = None,
+    retries: Annotated[int | None, typer.Option("--retries", help="Of a task that failed. Default: 2.")] = None,
+    build_engine: Annotated[
+        str | None,
+        typer.Option(
+            "--build-engine", metavar="[OPTIONS]", help="First build an engine: options of export, '--tile 512x512'."
+        ),
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Last, a look at all frames.")] = True,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="JSON for publishing, which the verify step writes.")
+    ] = None,
+    shots: Annotated[
+        Path | None, typer.Option("--shots", help="CSV, a row a job: shot, and options of render such as seeds, out.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the job. Default: its shot, or its folder.")] = None,
+    job: Annotated[Path | None, typer.Option("--job", help="Folder of the job's files. Default: farm/NAME.")] = None,
+    extra: Annotated[
+        list[str] | None,
+        typer.Option("--extra", help="A word for the engine's own command: --extra=--partition=gpu; again: one more."),
+    ] = None,
+    write_only: Annotated[bool, typer.Option("--write-only", help="Write the job's files; submit nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be submitted, and stop.")] = False,
+) -> None:
+    """Submit a render to a farm, in chunks; give what `vfxgan render` takes as well.
+
+    What is wrong with the render is said here, before anything is submitted. Each chunk is a `vfxgan render --frames …`
+    whose frames are those of one whole render, to the byte, and which can run again alone.
+    """
+    from vfxgan.errors import UsageError
+    from vfxgan.farm.engines import find_engine
+    from vfxgan.project import find_project
+
+    settings = find_project().farm
+    chosen = to or settings.to
+    if chosen is None:
+        raise UsageError("no engine: give --to openjd, deadline, slurm, opencue or commands")
+    engine = find_engine(chosen)
+    words = [*settings.extra.get(engine.name, ()), *(extra or ())]
+    if words and not engine.submits:
+        raise UsageError(f"--extra {words[0]}: --to {engine.name} starts no command that could take it")
+    asked = Asked(
+        arguments=tuple(context.args),
+        shots=shots,
+        name=name,
+        chunk=chunk,
+        target_seconds=target_seconds,
+        timeout_s=timeout,
+        cores=cores,
+        gpus=gpus,
+        priority=priority,
+        retries=retries,
+        build_engine=build_engine,
+        verify=verify,
+        manifest=manifest,
+    )
+    with planned(asked, engine.progress, claim=not dry_run) as jobs:
+        folders = _folders(jobs, job, is_many=shots is not None)
+        _say_notes(jobs)
+        if dry_run:
+            _print_plan(jobs, engine)
+        elif engine.name == "commands" and job is None:
+            _print_commands(jobs)
+        else:
+            _write_and_submit(jobs, folders, engine, None if write_only else words)
+
+
+def _folders(jobs: Sequence[Planned], given: Path | None, *, is_many: bool) -> list[Path]:
+    """Where each job's files go; those of many shots in a folder each."""
+    names = [re.sub(r"[^\w.-]+", "_", part.job.name).strip("._") or "job" for part in jobs]
+    if given is not None and not is_many:
+        return [given]
+    return [(given or Path(FOLDER)) / name for name in names]
+
+
+def _say_notes(jobs: Sequence[Planned]) -> None:
+    """Each once, whatever the number of shots."""
+    from vfxgan.progress import say
+
+    notes = list(dict.fromkeys(note for part in jobs for note in part.render.notes))
+    for note in notes[:NAMED_NOTES]:
+        say(f"note: {note}")
+    if len(notes) > NAMED_NOTES:
+        say(f"note: and {len(notes) - NAMED_NOTES} more of this kind; submit a shot alone to see its own")
+
+
+def _print_commands(jobs: Sequence[Planned]) -> None:
+    from vfxgan.farm.commands import command_lines, order_note
+    from vfxgan.progress import say
+
+    for part in jobs:
+        print("\n".join(command_lines(part.job)))
+        say(f"{part.job.name}: {order_note(part.job)}")
+
+
+def _print_plan(jobs: Sequence[Planned], engine: "Engine") -> None:
+    import shlex
+
+    for part in jobs:
+        job = part.job
+        print(f"job        {job.name}, to {engine.name}: {job.cores} cores, {job.gpus} GPUs, priority {job.priority}")
+        for step in job.steps:
+            tasks = f"{len(step.frames)} frames in {len(step.chunks)} tasks" if step.frames else "1 task"
+            after = f", after {', '.join(step.needs)}" if step.needs else ""
+            print(f"{step.name:<10} {tasks}{after}: {shlex.join(step.command)}")
+
+
+def _write_and_submit(
+    jobs: Sequence[Planned], folders: Sequence[Path], engine: "Engine", words: Sequence[str] | None
+) -> None:
+    """All are written before the first is submitted; `words` are the engine's own, None: submit nothing."""
+    from vfxgan.whole_files import check_writable
+
+    for part, folder in zip(jobs, folders, strict=True):
+        check_writable(folder)
+        files = engine.write(part.job, folder)
+        print("\n".join(map(str, files)), flush=True)
+    if not engine.submits or words is None:
+        return
+    for part, folder in zip(jobs, folders, strict=True):
+        print(f"{part.job.name}: {engine.submit(part.job, folder, words)}", flush=True)

@@ -1,0 +1,213 @@
+"""From submit's options and a render to a farm job; from a file of shots to many, or to none."""
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vfxgan.cli.export_options import build_options
+from vfxgan.cli.submit_render import FarmRender, farm_render, options_of_render, parse
+
+if TYPE_CHECKING:
+    from vfxgan.farm.job import FarmJob
+    from vfxgan.project import FarmSettings
+
+DEFAULT_CHUNK = 10
+MAX_NAMED = 5  # wrong rows, in one message
+SHOT_TOKEN = "{shot}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Submit's own options, as given; None where absent.
+
+    Attributes:
+        arguments: the rest of the line, which is render's.
+    """
+
+    arguments: tuple[str, ...]
+    shots: Path | None
+    name: str | None
+    chunk: int | None
+    target_seconds: int | None
+    timeout_s: int
+    cores: int | None
+    gpus: int | None
+    priority: int | None
+    retries: int | None
+    build_engine: str | None
+    verify: bool
+    manifest: Path | None
+
+    @property
+    def numbers(self) -> dict[str, int | None]:
+        """By their options."""
+        return {
+            "--chunk": self.chunk,
+            "--target-seconds": self.target_seconds,
+            "--timeout": self.timeout_s,
+            "--cores": self.cores,
+            "--gpus": self.gpus,
+            "--priority": self.priority,
+            "--retries": self.retries,
+        }
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One job.
+
+    Attributes:
+        where: the row that it is of, for messages; "" for the command line.
+    """
+
+    job: "FarmJob"
+    render: FarmRender
+    where: str = ""
+
+
+@contextmanager
+def planned(asked: Asked, progress: str | None, *, claim: bool) -> Iterator[list[Planned]]:
+    """All jobs, before any of them is written; what was claimed for one is given back if another is wrong.
+
+    Args:
+        progress: what `--progress` the farm's commands are given.
+        claim: make the folders of `--version next`.
+    Raises:
+        UsageError: what is wrong; of several shots, the first few, each with its line and column.
+    """
+    from vfxgan.farm.plan import check_numbers
+
+    check_numbers(asked.numbers)
+    with ExitStack() as claims:
+        if asked.shots is None:
+            yield [_one(claims, asked, asked.arguments, None, progress, claim)]
+        else:
+            yield _of_shots(claims, asked, progress, claim)
+
+
+def _of_shots(claims: ExitStack, asked: Asked, progress: str | None, claim: bool) -> list[Planned]:
+    from vfxgan.errors import UsageError, VfxganError
+    from vfxgan.farm.shots import arguments_of, read_shots
+
+    assert asked.shots is not None
+    if asked.name is not None:
+        raise UsageError(f"--name {asked.name!r} is for one job; those of --shots are named by their shot")
+    if asked.manifest is not None and SHOT_TOKEN not in str(asked.manifest):
+        raise UsageError(f"--manifest {asked.manifest}: is one file for all shots; write '{SHOT_TOKEN}.json'")
+    options = options_of_render()
+    jobs, problems = [], []
+    for shot in read_shots(asked.shots, options):
+        words = [*asked.arguments, *arguments_of(shot, options)]
+        try:
+            one = _one(claims, asked, words, shot.name, progress, claim)
+        except (VfxganError, typer.TyperException) as error:
+            said = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+            problems.append(f"{shot.where}{_column(said, list(shot.cells))} ({shot.name}): {said.rstrip('.')}")
+        else:
+            jobs.append(Planned(one.job, one.render, shot.where))
+    problems += _collisions(jobs)
+    if problems:
+        more = f"; and {len(problems) - MAX_NAMED} more" if len(problems) > MAX_NAMED else ""
+        raise UsageError("; ".join(problems[:MAX_NAMED]) + more)
+    return jobs
+
+
+def _column(message: str, columns: Sequence[str]) -> str:
+    """The column whose option a message names first."""
+    places = {column: message.find(f"--{column}") for column in columns}
+    found = sorted((place, column) for column, place in places.items() if place >= 0)
+    return f", column {found[0][1]}" if found else ""
+
+
+def _collisions(jobs: Sequence[Planned]) -> list[str]:
+    """Rows that would write the same frames."""
+    problems: list[str] = []
+    owners: dict[tuple[str, int | None], Planned] = {}
+    for job in jobs:
+        part = job.render.part
+        others = [owners.setdefault((part.out, number), job) for number in part.frames or (None,)]
+        other = next((other for other in others if other is not job), None)
+        if other is not None:
+            problems.append(f"{job.where}, column out: {part.out!r}: {other.where} writes frames of that name, too")
+    return problems
+
+
+def _one(
+    claims: ExitStack, asked: Asked, arguments: Sequence[str], shot: str | None, progress: str | None, claim: bool
+) -> Planned:
+    from vfxgan.farm.plan import plan_job
+    from vfxgan.project import find_project
+
+    project = find_project()
+    settings = project.farm
+
+    def there(text: str) -> str:
+        return project.path_map.to(settings.system, text)
+
+    found = claims.enter_context(farm_render(arguments, shot, asked.cores, there, claim=claim))
+    return Planned(plan_job(found.part, _options(asked, found, settings, shot, there), progress), found)
+
+
+def _options(
+    asked: Asked, found: FarmRender, settings: "FarmSettings", shot: str | None, there: Callable[[str], str]
+) -> Any:
+    from vfxgan.farm.plan import FarmOptions
+
+    name = _first(asked.name, shot, found.shot, Path(found.out).absolute().parent.name or "render")
+    return FarmOptions(
+        name=name,
+        command=settings.command,
+        system=settings.system,
+        chunk=_first(asked.chunk, settings.chunk, DEFAULT_CHUNK),
+        target_seconds=_first(asked.target_seconds, settings.target_seconds, 0),
+        timeout_s=asked.timeout_s,
+        cores=found.threads,
+        gpus=_first(asked.gpus, found.devices if found.gpu else 0),
+        priority=_first(asked.priority, settings.priority),
+        retries=_first(asked.retries, settings.retries),
+        build_engine=None if asked.build_engine is None else _engine_words(asked.build_engine, found),
+        verify=_verify_words(asked, name, there) if asked.verify else None,
+    )
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)
+
+
+def _engine_words(text: str, found: FarmRender) -> tuple[str, ...]:
+    """Options of `vfxgan export MODEL --trt`, read by its own parser."""
+    from vfxgan.errors import UsageError
+
+    option = f"--build-engine {text!r}"
+    if found.runtime not in ("tensorrt", "auto"):
+        raise UsageError(f"{option}: the render's runtime is {found.runtime}; add --runtime tensorrt")
+    if found.is_packaged or found.has_upscalers:
+        what = "has several models" if found.has_upscalers else "uses a packaged model, beside which nothing is written"
+        raise UsageError(f"{option}: this render {what}; build the engines beforehand: vfxgan export MODEL.onnx --trt")
+    try:
+        words = shlex.split(text)
+        given = parse("export", [found.part.model, "--trt", *words])
+    except (ValueError, typer.TyperException) as error:
+        said = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        raise UsageError(f"{option}: {said.rstrip('.')}; see: vfxgan export --help") from error
+    wrong = [name for name in ("out", "check", "dry_run", "torchscript", "houdini") if given[name]]
+    if wrong or given["progress"].value != "bar":
+        raise UsageError(f"{option}: --{(wrong or ['progress'])[0].replace('_', '-')} is nothing for this step")
+    of_engine = ("tile", "profile", "workspace", "opt_level", "hardware_compat", "version_compat")
+    build_options(True, given["batch"], *(given[name] for name in of_engine))
+    if found.any_size and not (given["tile"] or given["profile"]):
+        raise UsageError(f"{option}: the model takes pictures of any size, an engine does not: give '--tile HxW'")
+    return tuple(words)
+
+
+def _verify_words(asked: Asked, name: str, there: Callable[[str], str]) -> tuple[str, ...]:
+    from vfxgan.render.elsewhere import whole
+
+    if asked.manifest is None:
+        return ()
+    return ("--manifest", there(whole(str(asked.manifest).replace(SHOT_TOKEN, name))))

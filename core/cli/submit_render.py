@@ -1,0 +1,164 @@
+"""The render that a submission is of: its command line read by render's own parser, checked, and made whole."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vfxgan.cli import export, render
+from vfxgan.cli.option_groups import SectionedCommand
+from vfxgan.cli.render_project import with_project
+from vfxgan.cli.render_request import request_of
+
+if TYPE_CHECKING:
+    from vfxgan.farm.plan import RenderPart
+
+DEFAULT_CORES = 4
+# Of render, those that mean nothing in a chunk of a farm job, or that the job sets itself.
+NOT_FOR_FARMS = {
+    "preview": "a chunk sees its own frames only; make a sheet or a film of all with vfxgan contact-sheet afterwards",
+    "dry_run": "give submit's own --dry-run",
+    "progress": "the engine says how",
+    "as_device": "it is vfxgan's own",
+}
+
+
+@dataclass(frozen=True)
+class FarmRender:
+    """A render, ready to be planned.
+
+    Attributes:
+        out: pattern, as this machine names it.
+        shot: of the output convention.
+        gpu: its runtime may be one for GPUs; `devices` of them.
+        threads: of a task.
+        any_size: the model has no size of its own.
+        notes: what is to be said before it is submitted.
+    """
+
+    part: "RenderPart"
+    out: str
+    shot: str | None
+    runtime: str
+    gpu: bool
+    devices: int
+    threads: int
+    is_packaged: bool
+    has_upscalers: bool
+    any_size: bool
+    notes: tuple[str, ...]
+
+
+def options_of_render() -> dict[str, bool]:
+    """Options that a row of shots may set, without their dashes; whether each is a flag."""
+    names = {}
+    for parameter in _parser("render").params:
+        if parameter.param_type_name == "option" and parameter.name not in (*NOT_FOR_FARMS, "shot"):
+            names |= {opt.removeprefix("--"): parameter.is_flag for opt in parameter.opts if opt.startswith("--")}
+    return {name: is_flag for name, is_flag in names.items() if not name.startswith("preview") and name != "help"}
+
+
+def parse(command: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Values by the names of the command's arguments. Raises what its parser raises for a wrong line."""
+    return dict(_parser(command).make_context(command, list(arguments)).params)
+
+
+@lru_cache(maxsize=2)
+def _parser(name: str) -> Any:
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    cls: Any = SectionedCommand if name == "render" else None
+    app.command(name, cls=cls)(render.render if name == "render" else export.export)
+    return typer.main.get_command(app)
+
+
+@contextmanager
+def farm_render(
+    arguments: Sequence[str], shot: str | None, cores: int | None, there: Callable[[str], str], *, claim: bool
+) -> Iterator[FarmRender]:
+    """Everything that `vfxgan render` checks before it opens a runtime, and the same render for the farm's nodes.
+
+    Args:
+        shot: of a row, for the output convention; None: as the arguments say.
+        cores: threads of a task, where `--cores` says so.
+        there: a path as the nodes name it.
+        claim: make the folder of `--version next`; it is given back after an error inside.
+    Raises:
+        UsageError, ModelError, ImageError: as `vfxgan render`.
+    """
+    from vfxgan.render.elsewhere import resolve_elsewhere
+    from vfxgan.versions import given_back
+
+    given = parse("render", arguments)
+    _refuse(given)
+    if shot is not None and given["out"] is None:
+        given["shot"] = shot
+    completed = with_project(given, claim=claim)
+    with given_back(completed.target):
+        params = completed.params
+        if cores is not None or params["threads"] is None:
+            params["threads"] = DEFAULT_CORES if cores is None else cores
+        request = request_of(params)
+        job = resolve_elsewhere(request, params["cpu_isa"])
+        yield _described(params, request, job, there, completed.target.shot if completed.target else None)
+
+
+def _refuse(given: Mapping[str, Any]) -> None:
+    from vfxgan.errors import UsageError
+
+    plain = {"progress": "bar", "dry_run": False}
+    for name, why in NOT_FOR_FARMS.items():
+        value = getattr(given[name], "value", given[name])
+        if value is not None and value != plain.get(name):
+            raise UsageError(f"--{name.replace('_', '-')} is not for submit: {why}")
+
+
+def _described(
+    params: Mapping[str, Any], request: Any, job: Any, there: Callable[[str], str], shot: str | None
+) -> FarmRender:
+    from vfxgan.errors import UsageError
+    from vfxgan.farm.plan import RenderPart
+    from vfxgan.modelfile import packaged_models
+    from vfxgan.render.elsewhere import can_be_split, may_use_gpu, model_there, whole, words_of
+
+    if not job.frames:
+        raise UsageError(f"nothing to submit: {'; '.join(job.notes)}")
+    frames = sorted({frame.number for frame in job.frames}) if can_be_split(request, job) else []
+    part = RenderPart(
+        words_of(request, job, params["cpu_isa"], there),
+        tuple(frames),
+        model_there(job.model, there),
+        there(whole(request.out)),
+    )
+    gpu = may_use_gpu(job.runtime)
+    if gpu and request.required is None and not request.consent.mix_runtimes:
+        raise UsageError(
+            f"--runtime {job.runtime}: unlike GPUs give unlike frames; say which this job is for: --require-runtime "
+            "'runtime=tensorrt,device=\"NVIDIA L40S\"' as vfxgan doctor names it on a node, or --require-runtime "
+            "@FRAME.exr of a frame made there (or allow any with --mix-runtimes)"
+        )
+    return FarmRender(
+        part=part,
+        out=request.out,
+        shot=shot,
+        runtime=job.runtime,
+        gpu=gpu,
+        devices=len(request.devices.split(",")) if request.devices else 1,
+        threads=params["threads"],
+        is_packaged=job.model.path in packaged_models().values(),
+        has_upscalers=bool(job.upscalers),
+        any_size=job.model.spec.size is None,
+        notes=(*job.notes, *_cpu_note(job.runtime, request, params["cpu_isa"])),
+    )
+
+
+def _cpu_note(runtime: str, request: Any, cpu_isa: str | None) -> Iterator[str]:
+    from vfxgan.render.runtimes import CPU_RUNTIMES
+
+    if runtime in CPU_RUNTIMES and request.required is None and cpu_isa is None:
+        yield (
+            f"{runtime}: nodes with unlike CPUs may give unlike bits, which a chunk that resumes and the verify step "
+            "refuse; --runtime openvino --cpu-isa avx2 makes them one kind"
+        )
