@@ -1,7 +1,7 @@
 """What the double of Nuke does: knobs, nodes, menus, progress, and the rule of the main thread.
 
 A node has knobs with values; an enumeration takes its own values only. What is called from another thread than the
-main one is refused, but for what Nuke documents as safe there; `run_events` does what such threads left to the main one.
+main one is refused, but for what Nuke documents as safe there; `run_events` does what such threads left to it.
 """
 
 # The names are the host's own.
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from double.recording import ANY_THREAD, Doubled, DoubledModule
+from double.recording import ANY_THREAD, RECORDING, Call, Doubled, DoubledModule
 from double.stubs import read_stubs
 
 STUBS = read_stubs("nuke")
@@ -24,7 +24,14 @@ SAFE_IN_THREADS = {
     "ProgressTask.setMessage",
     "ProgressTask.isCancelled",
 }
-COLORSPACES = ["default (scene_linear)", "scene_linear", "ACES - ACEScg", "lin_rec709", "Utility - sRGB - Texture"]
+DEFAULT_COLORSPACES = (
+    "default (scene_linear)",
+    "scene_linear",
+    "ACES - ACEScg",
+    "lin_rec709",
+    "Utility - sRGB - Texture",
+)
+COLORSPACES = list(DEFAULT_COLORSPACES)  # of this session: a test may set others before it adds nodes
 
 
 class NukeDouble(Doubled, abstract=True):
@@ -114,6 +121,10 @@ class EvalString_Knob(String_Knob):
 
 
 class File_Knob(EvalString_Knob):
+    def getEvaluatedValue(self) -> str:
+        """As Nuke documents it: without expressions, with the place of the frame's number."""
+        return HOST.evaluated(self._value)
+
     def fromUserText(self, text: str) -> None:
         """`plate.####.exr 1001-1010`: the range goes to the node's first and last."""
         path, _, span = text.rpartition(" ")
@@ -175,6 +186,21 @@ class Enumeration_Knob(Knob):
         self._value = chosen
 
 
+class _Colorspaces(Enumeration_Knob):
+    """A Read's: lines of fields that tabs separate, the first being the value; a whole line leaves Nuke in error."""
+
+    _stub_name = "Enumeration_Knob"
+
+    def _set(self, value: Any) -> None:
+        if value not in [line.split("\t")[0] for line in self._values]:
+            raise TypeError(f"{self._name} has no value {value!r}, but {self._values}")
+        self._value = value
+
+
+class Tab_Knob(Knob):
+    pass
+
+
 class Text_Knob(Knob):
     _default = ""
 
@@ -188,6 +214,7 @@ class Node(NukeDouble):
 
     def __init__(self, kind: str = "NoOp", name: str = "") -> None:
         self._kind, self._place, self._inputs = kind, [0, 0], [None]
+        self._group: Any = None  # None: the root
         self._knobs: dict[str, Knob] = {}
         for knob in _knobs_of(kind, name):
             knob._node = self
@@ -200,7 +227,11 @@ class Node(NukeDouble):
         return str(self._knobs["name"]._value)
 
     def fullName(self) -> str:
-        return str(self._knobs["name"]._value)
+        name = str(self._knobs["name"]._value)
+        return name if self._group is None else f"{self._group.fullName()}.{name}"
+
+    def parent(self) -> Any:
+        return HOST.root if self._group is None else self._group
 
     def setName(self, name: str, uncollide: bool = True, updateExpressions: bool = False) -> None:
         self._knobs["name"]._set(name)
@@ -268,18 +299,65 @@ class Node(NukeDouble):
         pass
 
 
-class Root(Node):
-    """The script."""
+class Group(Node):
+    """A node with a node graph of its own; `with group:` makes nodes in it."""
+
+    def nodes(self) -> list[Any]:
+        return [node for node in HOST.nodes if node._group is (None if self is HOST.root else self)]
+
+    def __enter__(self) -> "Group":
+        HOST.groups.append(self)
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        HOST.groups.pop()
+
+
+class Root(Group):
+    """The script. A test sets `_is_proxy`."""
+
+    _is_proxy = False
+
+    def proxy(self) -> bool:
+        return self._is_proxy
+
+
+class Undo(NukeDouble):
+    """Whether changes are kept for it."""
+
+    @staticmethod
+    def disable() -> None:
+        HOST.undo_is_off += 1
+
+    @staticmethod
+    def enable() -> None:
+        HOST.undo_is_off -= 1
+
+
+class Nodes:
+    """`nuke.nodes`: of any class, without a panel, selection or connections."""
+
+    def __getattr__(self, kind: str) -> Any:
+        def make(**knobs: Any) -> Node:
+            RECORDING.calls.append(Call(f"nuke.nodes.{kind}", (), knobs, is_checked=False))
+            if threading.current_thread() is not threading.main_thread():
+                raise RuntimeError(f"nuke.nodes.{kind} was called from another thread than the main one")
+            return HOST.add_node(kind, **knobs)
+
+        return make
 
 
 def _knobs_of(kind: str, name: str) -> list[Knob]:
     knobs: list[Knob] = [String_Knob._make("name", None, name), Boolean_Knob._make("selected")]
     knobs += [String_Knob._make("label"), Int_Knob._make("tile_color"), Boolean_Knob._make("disable")]
     if kind in ("Read", "Write"):
-        knobs += [File_Knob._make("file"), Enumeration_Knob._make("colorspace", None, COLORSPACES)]
+        knobs += [File_Knob._make("file"), _Colorspaces._make("colorspace", None, COLORSPACES)]
         knobs += [Int_Knob._make(each, None, 1) for each in ("first", "last")] + [Boolean_Knob._make("raw")]
     if kind == "Read":
         knobs += [Int_Knob._make(each, None, 1) for each in ("origfirst", "origlast")]
+        knobs += [Boolean_Knob._make("origset"), Boolean_Knob._make("premultiplied"), File_Knob._make("proxy")]
+        knobs += [Enumeration_Knob._make("frame_mode", None, ["expression", "start at", "offset"])]
+        knobs += [String_Knob._make("frame")]
         knobs += [Enumeration_Knob._make("on_error", None, ["error", "black", "checkerboard", "nearest frame"])]
         knobs += [
             Enumeration_Knob._make(each, None, ["hold", "loop", "bounce", "black"]) for each in ("before", "after")
@@ -288,7 +366,7 @@ def _knobs_of(kind: str, name: str) -> list[Knob]:
         knobs += [Int_Knob._make("first_frame", None, 1), Int_Knob._make("last_frame", None, 100)]
         knobs += [Double_Knob._make("fps", None, 24.0), File_Knob._make("project_directory")]
         knobs += [Enumeration_Knob._make("colorManagement", None, ["Nuke", "OCIO"])]
-        knobs += [Enumeration_Knob._make("workingSpaceLUT", None, COLORSPACES)]
+        knobs += [_Colorspaces._make("workingSpaceLUT", None, COLORSPACES)]
     return knobs
 
 
@@ -400,16 +478,33 @@ class Host:
         self.answer = True  # to nuke.ask
         self.texts: list[str | None] = []  # what a person gives to getInput, getFilename; None: cancelled
         self.said: list[str] = []  # by message, warning, error, tprint …
+        self.expressions: dict[str, str] = {}  # what `[getenv SHOW]` in a file's name stands for
+        self.groups: list[Group] = []  # that `with` has entered
+        self.undo_is_off = 0
+        self.this: Node | None = None
         self.paths: list[str] = []
         self._events: queue.Queue[Callable[[], Any]] = queue.Queue()
 
     def add_node(self, kind: str, name: str = "", **knobs: Any) -> Node:
         """A node that was there before, with these values."""
-        node: Node = Node._make(kind, name or f"{kind}{1 + len(self.nodes)}")
+        node: Node = (Group if kind == "Group" else Node)._make(kind, name or f"{kind}{1 + len(self.nodes)}")
+        group = self.groups[-1] if self.groups else None
+        node._group = None if group is self.root else group
         for knob, value in knobs.items():
             node._knobs[knob]._set(value)
         self.nodes.append(node)
         return node
+
+    def evaluated(self, text: str) -> str:
+        """A file's name, with its expressions replaced."""
+        for expression, value in self.expressions.items():
+            text = text.replace(expression, value)
+        return text
+
+    def press(self, node: Node, button: str) -> None:
+        """A PyScript button of a node: its text is Python."""
+        self.this = node
+        exec(str(node._knobs[button]._value), {})
 
     def run_events(self, until: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """The main thread's loop: does what other threads ask for, until it is so. Fails after the time."""
@@ -469,13 +564,14 @@ HOST = Host()
 
 def nuke_module(gui: bool) -> DoubledModule:
     """A fresh session, and the module of it."""
+    COLORSPACES[:] = DEFAULT_COLORSPACES
     HOST.__init__()  # type: ignore[misc]
     ANY_THREAD.clear()
     ANY_THREAD.update(SAFE_IN_THREADS)
     module, host = DoubledModule(STUBS), HOST
     kinds = [Knob, String_Knob, Multiline_Eval_String_Knob, EvalString_Knob, File_Knob, Int_Knob, Double_Knob]
-    kinds += [Boolean_Knob, Enumeration_Knob, Text_Knob, PyScript_Knob]
-    others = [Node, Root, Menu, MenuItem, ToolBar, ProgressTask]
+    kinds += [Boolean_Knob, Enumeration_Knob, Text_Knob, Tab_Knob, PyScript_Knob]
+    others = [Node, Group, Root, Menu, MenuItem, ToolBar, ProgressTask, Undo]
     module._provide(**{kind.__name__: kind for kind in [*kinds, *others]})
     module._provide(**dict.fromkeys(("message", "warning", "error", "critical", "debug"), host.said.append))
     module._provide(
@@ -491,7 +587,11 @@ def nuke_module(gui: bool) -> DoubledModule:
         getFilename=host.give_text,
         root=lambda: host.root,
         allNodes=lambda *args, **kwargs: [node for node in host.nodes if not args or node._kind == args[0]],
-        toNode=lambda name: next((node for node in host.nodes if node._knobs["name"]._value == name), None),
+        toNode=lambda name: next((node for node in host.nodes if node.fullName() == name), None),
+        nodes=Nodes(),
+        center=lambda: [1000, 500],
+        filename=lambda node, i=0: host.evaluated(node._knobs["file"]._value) or None,
+        thisNode=lambda: host.this,
         selectedNode=host.one_selected,
         selectedNodes=lambda kind="": [node for node in host.selected() if kind in ("", node._kind)],
         createNode=host.create,
