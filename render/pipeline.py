@@ -26,6 +26,7 @@ class Made:
     Attributes:
         notes: sentences that hold for the whole run, each said once.
         mended: what was wrong with the one that stood in its place; "" for nothing.
+        signed: a frame that was kept was signed now.
     """
 
     outcome: Outcome
@@ -33,6 +34,7 @@ class Made:
     repaired: int = 0
     notes: tuple[str, ...] = ()
     mended: str = ""
+    signed: bool = False
 
 
 Work = Callable[[Frame], Made]
@@ -49,6 +51,7 @@ class Tally:
     repaired_pixels: int = 0
     repaired_frames: int = 0
     mended: int = 0
+    signed: int = 0  # of those that were kept
     notes: set[str] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)  # by frame number
     failures: int = 0  # of files: a frame may have one for each view
@@ -65,6 +68,7 @@ class Tally:
         self.repaired_pixels += made.repaired
         self.repaired_frames += made.repaired > 0
         self.mended += bool(made.mended)
+        self.signed += made.signed
 
     def new_notes(self, made: Made) -> list[str]:
         """What has not been said yet."""
@@ -203,6 +207,7 @@ def make_frames(frames: Sequence[Frame], work: Work, pace: Pace, tasks: SharedTa
             _show(crew, len(workers), progress)
         except KeyboardInterrupt as error:
             _wind_down(crew, workers)
+            _show_rest(crew, progress)
             raise Interrupted(
                 f"interrupted: {crew.tally.done} of {len(frames)} frames are done and whole; the same command goes on",
                 crew.tally.done,
@@ -221,10 +226,22 @@ def _show(crew: _Crew, workers: int, progress: Progress) -> None:
         event = crew.events.get()
         if event.frame is None:
             workers -= 1
-            continue
-        for warning in event.warnings:
-            progress.warn(warning)
-        progress.advance(**event.facts)
+        else:
+            _show_one(event, progress)
+
+
+def _show_one(event: _Event, progress: Progress) -> None:
+    for warning in event.warnings:
+        progress.warn(warning)
+    progress.advance(**event.facts)
+
+
+def _show_rest(crew: _Crew, progress: Progress) -> None:
+    """Frames that were finished after an interrupt: whoever counts is told of each."""
+    while not crew.events.empty():
+        event = crew.events.get()
+        if event.frame is not None:
+            _show_one(event, progress)
 
 
 def _wind_down(crew: _Crew, workers: Sequence[threading.Thread]) -> None:

@@ -100,5 +100,5 @@ def _version_line(program: str, variables: Mapping[str, str]) -> str:
     out, err = (text.decode("utf-8", "replace").strip() for text in (done.stdout, done.stderr))
     if done.returncode:
         last = err.splitlines()[-1] if err else f"exit code {done.returncode}"
-        raise WrongVersion(f"{program} --version failed ({last}); {INSTALL}")
+        raise ClientError(f"{program} --version failed ({last}); {INSTALL}")
     return out.splitlines()[-1].strip() if out else ""

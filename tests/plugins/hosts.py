@@ -1,0 +1,65 @@
+"""Starts the driver as a host would stand, and reads what it says."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DRIVER = Path(__file__).with_name("driver.py")
+CLIENT = Path(__file__).parents[2] / "plugins" / "client"
+VFXGAN = Path(sysconfig.get_path("scripts")) / "vfxgan"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One line of the driver."""
+
+    kind: str
+    facts: dict[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return self.facts[name]
+
+
+def start_host(
+    python: str, environment: dict[str, str] | None = None, program: object = VFXGAN, **job: Any
+) -> "subprocess.Popen[bytes]":
+    """A process that runs the client; `environment` is added to this one's."""
+    job = {"program": None if program is None else str(program), **job}
+    command = [python, "-I", "-S", str(DRIVER), str(CLIENT), json.dumps(job)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **(environment or {})})
+
+
+def lines_of(host: "subprocess.Popen[bytes]") -> Iterator[Told]:
+    """What it says, as it says it."""
+    assert host.stdout is not None
+    for line in host.stdout:
+        facts = json.loads(line)
+        yield Told(facts.pop("kind"), facts)
+
+
+def run_host(python: str = sys.executable, environment: dict[str, str] | None = None, **job: Any) -> list[Told]:
+    """All that it says, to its end."""
+    with start_host(python, environment, **job) as host:
+        told = list(lines_of(host))
+    assert host.returncode == 0
+    return told
+
+
+def kinds(told: list[Told]) -> list[str]:
+    return [each.kind for each in told]
+
+
+def last_event(told: list[Told]) -> Told:
+    """Exactly one of Failed, Cancelled and Finished, and nothing but the driver's own line after it."""
+    ends = [each for each in told if each.kind in ("Failed", "Cancelled", "Finished")]
+    assert len(ends) == 1
+    assert kinds(told)[-2:] == [ends[0].kind, "End"]
+    assert told[-1].same
+    assert not told[-1].running
+    return ends[0]

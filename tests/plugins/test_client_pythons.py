@@ -1,0 +1,54 @@
+"""The client runs the real command under every Python that Nuke and Houdini bring."""
+
+from pathlib import Path
+
+import pytest
+from hosts import kinds, last_event, run_host
+from interpreters import HOSTS_PYTHONS, interpreter
+
+
+@pytest.fixture(params=HOSTS_PYTHONS)
+def python(request: pytest.FixtureRequest) -> str:
+    return interpreter(request.param)
+
+
+def test_a_render_is_told_by_typed_events(python: str, tmp_path: Path) -> None:
+    arguments = ["render", "elements", "--seeds", "4-6", "--out", "o/####.exr"]
+    told = run_host(python, arguments=arguments, folder=str(tmp_path))
+    assert last_event(told).facts == {"done": 3, "total": 3}
+    assert [(each.label, each.total) for each in told if each.kind == "Started"] == [("render", 3)]
+    frames = {each.number: each for each in told if each.kind == "FrameDone"}
+    assert {number: frame.seed for number, frame in frames.items()} == {4: 4, 5: 5, 6: 6}
+    assert {frame.path for frame in frames.values()} == {str(path) for path in (tmp_path / "o").iterdir()}
+    progress = [each for each in told if each.kind == "Progress"]
+    assert [each.done for each in progress] == [1, 2, 3]
+    assert progress[-1].fps > 0
+    assert progress[-1].eta_s == 0
+    foreign = {"numpy", "vfxgan", "OpenImageIO", "site", "ctypes"} & set(told[-1].modules)
+    assert foreign == set(), "the host's process loads the standard library and the client"
+
+
+def test_a_run_is_cancelled_and_what_is_done_is_whole(python: str, tmp_path: Path) -> None:
+    arguments = ["render", "elements", "--seeds", "0-3999", "--out", "o/####.exr"]
+    told = run_host(python, arguments=arguments, folder=str(tmp_path), cancel_after=1)
+    end = last_event(told)
+    assert end.kind == "Cancelled"
+    assert 1 <= end.done < 4000
+    names = sorted(path.name for path in (tmp_path / "o").iterdir())
+    assert len(names) == end.done
+    assert all(name[0].isdigit() for name in names), "no unfinished file is left"
+
+
+def test_a_failure_gives_its_one_line(python: str, tmp_path: Path) -> None:
+    told = run_host(
+        python, arguments=["render", "elements", "--seeds", "9-x", "--out", "####.exr"], folder=str(tmp_path)
+    )
+    assert kinds(told) == ["Pid", "Failed", "End"]
+    assert last_event(told).code == 2
+    assert "--seeds '9-x' is not a range of seeds" in last_event(told).reason
+    assert "\n" not in last_event(told).reason
+
+
+def test_a_question_is_answered(python: str) -> None:
+    (told,) = run_host(python, ask=["models", "--json"])
+    assert [model["name"] for model in told.answer][:1] == ["elements"]
