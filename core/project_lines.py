@@ -80,7 +80,7 @@ class _Scan:
         start = self.place
         self.place += 2 if is_array else 1
         *outer, last = self._dotted()
-        path = (*self._through((), outer), last)
+        path = (*self._through(outer, start), last)
         if is_array:
             number = self.counts.get(path, 0)
             self.counts[path] = number + 1
@@ -99,11 +99,12 @@ class _Scan:
             self._note(path[:length], start)
         self._value(path)
 
-    def _through(self, table: Path, keys: list[str]) -> Path:
-        """Where keys lead: into the last table of an array of tables."""
-        path = table
+    def _through(self, keys: list[str], place: int) -> Path:
+        """Where a header's outer keys lead: into the last table of an array of tables."""
+        path: Path = ()
         for key in keys:
             path = (*path, key)
+            self._note(path, place)
             if path in self.counts:
                 path = (*path, self.counts[path] - 1)
         return path
