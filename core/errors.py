@@ -14,6 +14,7 @@
     ├── ParityError             1   an exported artefact differs from the network
     ├── TrainingError           1   a training run cannot go on
     ├── VerifyError             1   frames on disk are not what they say
+    ├── SubmitError             1   a farm's command is not there, or refuses a job
     ├── FramesFailed            3   some frames failed; each was named
     └── Interrupted             130 Ctrl-C or SIGTERM; what was finished is whole
 
@@ -90,6 +91,10 @@ class TrainingError(VfxganError):
 
 class VerifyError(VfxganError):
     """Frames on disk are not what they say."""
+
+
+class SubmitError(VfxganError):
+    """A farm's own command is not there, or refuses a job."""
 
 
 class FramesFailed(VfxganError):

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 ProgressStyle = Literal["bar", "json", "openjd", "none"]
 TELL_EVERY_S = 10.0
+OPENJD_EVERY_S = 1.0  # a farm keeps each line of every task, and shows the last
 NOT_MADE = ("kept", "failed")  # states of frames that took next to no time: they say nothing of the rate
 
 
@@ -34,7 +35,7 @@ def progress(style: ProgressStyle, label: str, total: int, every_s: float = 0.0)
     if style == "json":
         return _Json(label, total, every_s)
     if style == "openjd":
-        return _OpenJd(label, total, every_s)
+        return _OpenJd(label, total, max(every_s, OPENJD_EVERY_S))
     return _Silent()
 
 

@@ -85,6 +85,18 @@ def words_of(request: RenderRequest, job: Job, cpu_isa: str | None, there: PathT
     return (*words, *_flags(request))
 
 
+def verify_words_of(request: RenderRequest, job: Job, there: PathThere) -> tuple[str, ...]:
+    """The arguments of `vfxgan verify OUT --frames …` that say what its frames must be of."""
+    words = ["--model", model_there(job.model, there)]
+    if request.seeds is not None and request.like is None:
+        words += ["--seeds", _seeds(request.seeds, job, there)]
+    if request.start_frame is not None:
+        words += _option("--start-frame", str(request.start_frame))
+    if request.plates is not None:
+        words += _option("--in", there(whole(request.plates)))
+    return (*words, *(("--mix-runtimes",) if request.consent.mix_runtimes else ()))
+
+
 def model_there(model: ModelFile, there: PathThere) -> str:
     """A packaged model has another path there, and the same name."""
     name = next((name for name, path in packaged_models().items() if path == model.path), None)

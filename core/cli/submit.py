@@ -68,6 +68,8 @@ def submit(
     if chosen is None:
         raise UsageError("no engine: give --to openjd, deadline, slurm, opencue or commands")
     engine = find_engine(chosen)
+    if manifest is not None and not verify:
+        raise UsageError(f"--manifest {manifest}: the verify step writes it; leave out --no-verify")
     words = [*settings.extra.get(engine.name, ()), *(extra or ())]
     if words and not engine.submits:
         raise UsageError(f"--extra {words[0]}: --to {engine.name} starts no command that could take it")
@@ -126,10 +128,14 @@ def _print_commands(jobs: Sequence[Planned]) -> None:
 
 
 def _print_plan(jobs: Sequence[Planned], engine: "Engine") -> None:
+    """What would be submitted; it is written out of sight, so that what the engine cannot say is said now."""
     import shlex
+    from tempfile import TemporaryDirectory
 
     for part in jobs:
         job = part.job
+        with TemporaryDirectory() as folder:
+            engine.write(job, Path(folder))
         print(f"job        {job.name}, to {engine.name}: {job.cores} cores, {job.gpus} GPUs, priority {job.priority}")
         for step in job.steps:
             tasks = f"{len(step.frames)} frames in {len(step.chunks)} tasks" if step.frames else "1 task"

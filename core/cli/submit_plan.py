@@ -171,7 +171,7 @@ def _options(
         priority=_first(asked.priority, settings.priority),
         retries=_first(asked.retries, settings.retries),
         build_engine=None if asked.build_engine is None else _engine_words(asked.build_engine, found),
-        verify=_verify_words(asked, name, there) if asked.verify else None,
+        verify=(*found.verify, *_manifest(asked, name, there)) if asked.verify else None,
     )
 
 
@@ -205,7 +205,7 @@ def _engine_words(text: str, found: FarmRender) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _verify_words(asked: Asked, name: str, there: Callable[[str], str]) -> tuple[str, ...]:
+def _manifest(asked: Asked, name: str, there: Callable[[str], str]) -> tuple[str, ...]:
     from vfxgan.render.elsewhere import whole
 
     if asked.manifest is None:

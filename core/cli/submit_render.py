@@ -36,6 +36,7 @@ class FarmRender:
         gpu: its runtime may be one for GPUs; `devices` of them.
         threads: of a task.
         any_size: the model has no size of its own.
+        verify: arguments of `vfxgan verify` that say what the frames must be of.
         notes: what is to be said before it is submitted.
     """
 
@@ -49,6 +50,7 @@ class FarmRender:
     is_packaged: bool
     has_upscalers: bool
     any_size: bool
+    verify: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -121,7 +123,7 @@ def _described(
     from vfxgan.errors import UsageError
     from vfxgan.farm.plan import RenderPart
     from vfxgan.modelfile import packaged_models
-    from vfxgan.render.elsewhere import can_be_split, may_use_gpu, model_there, whole, words_of
+    from vfxgan.render.elsewhere import can_be_split, may_use_gpu, model_there, verify_words_of, whole, words_of
 
     if not job.frames:
         raise UsageError(f"nothing to submit: {'; '.join(job.notes)}")
@@ -150,6 +152,7 @@ def _described(
         is_packaged=job.model.path in packaged_models().values(),
         has_upscalers=bool(job.upscalers),
         any_size=job.model.spec.size is None,
+        verify=verify_words_of(request, job, there) if frames else (),
         notes=(*job.notes, *_cpu_note(job.runtime, request, params["cpu_isa"])),
     )
 
