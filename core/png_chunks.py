@@ -3,6 +3,7 @@
 Source: W3C, Portable Network Graphics Specification (Third Edition), 5 and 11.3.
 """
 
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import BinaryIO
 
 from vfxgan.errors import WriteError
 
+MANIFEST = b"caBX"  # C2PA Technical Specification 2.2, A.3.3
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = "XML:com.adobe.xmp"
 # An iTXt chunk has four bytes more than a tEXt one, so a text of XMP ends in as many blanks when it is written.
@@ -29,6 +31,16 @@ def chunks(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         yield head[4:], place, size
         place += size
         file.seek(place)
+
+
+def without(data: bytes, kind: bytes) -> bytes:
+    """The bytes of a PNG without its chunks of one kind; what is no PNG stays as it is."""
+    kept, end = [data[: len(SIGNATURE)]], len(SIGNATURE)
+    for found, place, size in chunks(io.BytesIO(data)):
+        if found != kind:
+            kept.append(data[place : place + size])
+        end = place + size
+    return b"".join(kept) + data[end:]
 
 
 def text_to_itxt(path: Path) -> None:

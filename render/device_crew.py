@@ -273,6 +273,7 @@ def _sum(tallies: Sequence[Tally]) -> Tally:
             "repaired_pixels",
             "repaired_frames",
             "mended",
+            "signed",
         ):
             setattr(total, name, getattr(total, name) + getattr(tally, name))
         total.notes |= tally.notes

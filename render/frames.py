@@ -1,6 +1,6 @@
 """What frames of seeds and of plates have in common: a recipe, and a file that is written whole and stamped with it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,8 @@ from vfxgan.render.plan import Frame
 from vfxgan.render.runtimes import Runtime
 from vfxgan.render.shared_tasks import SharedTasks
 from vfxgan.synthetic import label
+
+BeforeReplace = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,13 @@ class FrameMaker(Protocol):
         """
         ...
 
-    def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
+    def write(
+        self, frame: Frame, path: Path, *, may_replace: bool = True, before_replace: BeforeReplace | None = None
+    ) -> Written:
         """Make a frame and put it in place, whole or not at all.
 
         Args:
+            before_replace: called with the complete file before it gets its name; may raise to give up.
             may_replace: False where nothing stood at `path`, and what may come there meanwhile is not to be lost.
         Raises:
             TakenError: something came there meanwhile.
@@ -70,7 +75,13 @@ class FrameMaker(Protocol):
 
 
 def write_stamped(
-    path: Path, picture: Picture, recipe: Recipe, output: OutputOptions, *, may_replace: bool = True
+    path: Path,
+    picture: Picture,
+    recipe: Recipe,
+    output: OutputOptions,
+    *,
+    may_replace: bool = True,
+    before_replace: BeforeReplace | None = None,
 ) -> None:
     """Write a picture with its recipe and the digest of its pixels as they decode.
 
@@ -80,7 +91,8 @@ def write_stamped(
     """
     picture = _labelled(picture, recipe, path)
     if not _is_lossy(picture, output):
-        write_picture(path, _stamped(picture, recipe, pixel_digest(picture)), may_replace=may_replace)
+        stamped = _stamped(picture, recipe, pixel_digest(picture))
+        write_picture(path, stamped, before_replace=before_replace, may_replace=may_replace)
         return
     # The digest is of the pixels as they decode, so they are encoded once to see it, and again to carry it.
     stamped = _stamped(picture, recipe, decoded_digest(path, picture))
@@ -88,6 +100,8 @@ def write_stamped(
     def unchanged(temporary: Path) -> None:
         if file_pixel_digest(temporary) != stamped.attributes[PIXELS_KEY]:
             raise WriteError(f"{path}: decodes to other pixels each time; use another --compression")
+        if before_replace is not None:
+            before_replace(temporary)
 
     write_picture(path, stamped, before_replace=unchanged, may_replace=may_replace)
 

@@ -13,7 +13,7 @@ from vfxgan.images import OpenImage, Picture, check_file
 from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Plain, Recipe
 from vfxgan.render.flow import opencv_version
-from vfxgan.render.frames import Written, write_stamped
+from vfxgan.render.frames import BeforeReplace, Written, write_stamped
 from vfxgan.render.image_maker import Drawn, ImageMaker
 from vfxgan.render.neighbourhood import Neighbour, Stabiliser, naming_neighbour, neighbours_digest
 from vfxgan.render.options import AS_PLATE, BitDepth, OutputOptions
@@ -124,12 +124,15 @@ class PlateMaker:
         with self._opened(frame.plate, known) as (image, pictures):
             return plate_plan(image, pictures, known.spaces, self.images, self._depth(pictures[0]))
 
-    def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
+    def write(
+        self, frame: Frame, path: Path, *, may_replace: bool = True, before_replace: BeforeReplace | None = None
+    ) -> Written:
         """See `FrameMaker.write`."""
         known, neighbours = self._look(frame.plate), self._neighbours(frame)
         assert frame.plate is not None
         picture, written = self._picture(frame, frame.plate, known, neighbours)
-        write_stamped(path, picture, self._recipe(frame, known, neighbours), self.output, may_replace=may_replace)
+        recipe = self._recipe(frame, known, neighbours)
+        write_stamped(path, picture, recipe, self.output, may_replace=may_replace, before_replace=before_replace)
         return written
 
     def read(self, plate: Path, view: str) -> tuple[PlateImage, Spaces]:

@@ -41,6 +41,7 @@ class RenderRequest:
     required: str | None = None
     threads: int | None = None
     batch: int = 1
+    sign: tuple[Path, Path] | None = None
     output: OutputRequest = field(default_factory=OutputRequest)
     consent: Consent = field(default_factory=Consent)
 
@@ -67,6 +68,7 @@ class Job:
     batch: int
     consent: Consent
     like: Like | None
+    sign: tuple[Path, Path] | None = None
     upscalers: tuple[ModelFile, ...] = ()
     notes: tuple[str, ...] = ()
     place_note: str = ""
@@ -116,6 +118,7 @@ def resolve(request: RenderRequest) -> Job:
         batch=_checked("--batch", request.batch),
         consent=request.consent,
         like=like,
+        sign=request.sign,
         upscalers=upscalers,
         notes=found.notes,
         place_note=place.note,

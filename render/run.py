@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Collection
+from dataclasses import replace
 
 from vfxgan.errors import FramesFailed, ImageError, TakenError
 from vfxgan.images import use_threads
 from vfxgan.progress import Progress, pace
+from vfxgan.render.certificates import read_credentials
 from vfxgan.render.chain import ChainedRuntime, Link
 from vfxgan.render.devices import CPU
-from vfxgan.render.frames import FrameMaker
+from vfxgan.render.frames import FrameMaker, Written
 from vfxgan.render.memory import frames_at_once, free_bytes
 from vfxgan.render.pipeline import Made, Pace, Tally, make_frames
 from vfxgan.render.plan import Consent, Finding, Frame, State, examine, look, refuse_foreign
@@ -17,10 +19,12 @@ from vfxgan.render.request import Job
 from vfxgan.render.runtimes import Runtime, RuntimeOptions, load_runtime
 from vfxgan.render.seeds import seed_maker
 from vfxgan.render.shared_tasks import SharedTasks
+from vfxgan.render.signing import FrameSigner, remove_stale_sidecar
 from vfxgan.spec import LatentInput
 from vfxgan.whole_files import check_writable
 
 NAMED_FAILURES = 20
+STALE = "manifests of frames that were replaced were of other bytes, and were removed; --sign makes new ones"
 LOOKED_AT = 3  # frames of a sequence, for how much memory one takes
 
 
@@ -76,9 +80,21 @@ def prepare(job: Job, runtime: Runtime) -> FrameMaker:
     return maker
 
 
-def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
+def open_signer(job: Job) -> FrameSigner | None:
+    """What `--sign` names, read and tried; None without it.
+
+    Raises:
+        UsageError: certificate and key cannot sign.
+        MissingExtraError: the extra `sign` is not installed.
+    """
+    return None if job.sign is None else FrameSigner(read_credentials(*job.sign), job.model.spec.name)
+
+
+def render(job: Job, maker: FrameMaker, progress: Progress, signer: FrameSigner | None = None) -> Tally:
     """Make the frames that are not done.
 
+    Args:
+        signer: signs them, and those that are done and have no manifest that fits.
     Raises:
         TargetError: the folder cannot be written to.
         WriteError: the disk is full.
@@ -93,7 +109,7 @@ def render(job: Job, maker: FrameMaker, progress: Progress) -> Tally:
             progress.warn(
                 f"{folder}: {counted(left, 'unfinished file')} of runs that were killed {_were(left)} removed"
             )
-    work = _Work(maker, job.consent)
+    work = _Work(maker, job.consent, signer)
     largest = max(maker.memory_bytes(frame) for frame in job.frames[:LOOKED_AT])
     free = free_bytes()
     ours = None if free is None else free // job.processes
@@ -120,27 +136,40 @@ def counted(number: int, noun: str) -> str:
 class _Work:
     """One frame: kept if it is there and whole, else made."""
 
-    def __init__(self, maker: FrameMaker, consent: Consent) -> None:
-        self.maker, self.consent = maker, consent
+    def __init__(self, maker: FrameMaker, consent: Consent, signer: FrameSigner | None) -> None:
+        self.maker, self.consent, self.signer = maker, consent, signer
 
     def __call__(self, frame: Frame) -> Made:
         finding = examine(frame.path, self.maker.recipe(frame))
         if self.consent.keeps(finding):
-            return Made("kept")
+            return self._kept(frame)
         if self.consent.refuses(finding):  # it was not there when the run began
             raise ImageError(f"{frame.path} appeared meanwhile ({finding.reason}); it was left alone")
         if finding.state is State.FOREIGN and not frame.path.is_file():
             raise ImageError(f"{frame.path} is {finding.reason}; remove it")
         try:
             may_replace = finding.state is not State.MISSING or self.consent.overwrite
-            written = self.maker.write(frame, frame.path, may_replace=may_replace)
+            written = self._write(frame, may_replace=may_replace)
         except TakenError:  # by another run; if it makes the same frame, that is the frame
             if self.consent.keeps(examine(frame.path, self.maker.recipe(frame))):
-                return Made("kept")
+                return self._kept(frame)
             raise
         damage = finding.reason.partition(";")[0]  # without what to do: that was done
         mended = f"{frame.path} was broken ({damage}), and was made again" if finding.state is State.BROKEN else ""
         return Made("rendered", written.clipped, written.repaired, written.notes, mended)
+
+    def _kept(self, frame: Frame) -> Made:
+        return Made("kept", signed=self.signer is not None and self.signer.mend(frame))
+
+    def _write(self, frame: Frame, *, may_replace: bool) -> Written:
+        if self.signer is None:
+            written = self.maker.write(frame, frame.path, may_replace=may_replace)
+            stale = remove_stale_sidecar(frame.path)
+            return replace(written, notes=(*written.notes, STALE)) if stale else written
+        signing = self.signer.signing(frame)
+        written = self.maker.write(frame, frame.path, may_replace=may_replace, before_replace=signing)
+        signing.finish()
+        return written
 
 
 def summary(job: Job, tally: Tally, started: float) -> str:
@@ -149,6 +178,8 @@ def summary(job: Job, tally: Tally, started: float) -> str:
     parts = [f"{counted(tally.done, 'frame')} in {job.pattern.text}"]
     if tally.kept:
         parts.append(f"{tally.rendered} rendered, {tally.kept} {_were(tally.kept)} done before")
+    if tally.signed:
+        parts.append(f"{tally.signed} of these {_were(tally.signed)} signed now")
     if tally.mended:
         parts.append(f"{tally.mended} {_were(tally.mended)} broken and made again")
     if tally.rendered:

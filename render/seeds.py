@@ -14,7 +14,7 @@ from vfxgan.modelfile import ModelFile
 from vfxgan.recipe import Plain, Recipe
 from vfxgan.render.chain import Chain, chain_of
 from vfxgan.render.encode import Stored, store
-from vfxgan.render.frames import Written, write_stamped
+from vfxgan.render.frames import BeforeReplace, Written, write_stamped
 from vfxgan.render.latent_path import LatentPath, latent_path
 from vfxgan.render.light import Light
 from vfxgan.render.options import OutputOptions, walk_of
@@ -75,10 +75,13 @@ class SeedMaker:
         channels = CHANNELS[: stored.pixels.shape[2]]
         return Picture(stored.pixels, channels, self._header()), Written(stored.clipped, notes=notes)
 
-    def write(self, frame: Frame, path: Path, *, may_replace: bool = True) -> Written:
+    def write(
+        self, frame: Frame, path: Path, *, may_replace: bool = True, before_replace: BeforeReplace | None = None
+    ) -> Written:
         """See `FrameMaker.write`."""
         picture, written = self.draw(frame)
-        write_stamped(path, picture, self.recipe(frame), self.output, may_replace=may_replace)
+        recipe = self.recipe(frame)
+        write_stamped(path, picture, recipe, self.output, may_replace=may_replace, before_replace=before_replace)
         return written
 
     def _latent(self, frame: Frame) -> NDArray[np.float32]:

@@ -39,8 +39,14 @@ INFERENCE_LIBRARIES = ("onnxruntime", "openvino")
 # The parity gate compares the exported file with the network, and `export` may not import `render`'s runtimes.
 # So does evaluation, whose feature network is the user's own ONNX file; `trainer` may not import `render` either.
 MAY_USE_ONNXRUNTIME = ("vfxgan.export.onnxruntime_cpu", "vfxgan.trainer.evaluation.features")
-# Looking at frames needs what rendering does not: each of these in one place, so that the extra stays one.
-REVIEW_LIBRARIES = {"av": ("vfxgan.render.movie",), "skimage": ("vfxgan.render.figures",)}
+# Looking at frames and signing them needs what rendering does not: each of these in one place, so that the extra stays
+# one.
+OF_EXTRAS = {
+    "av": ("vfxgan.render.movie",),
+    "skimage": ("vfxgan.render.figures",),
+    "c2pa": ("vfxgan.render.provenance",),
+    "cryptography": ("vfxgan.render.certificates",),
+}
 # Export builds and compares engines, render runs them, and neither may import the other: what both need is in core.
 GPU_LIBRARIES = ("tensorrt", "cuda")
 MAY_USE_GPU_LIBRARIES = ("vfxgan.gpu", "vfxgan.export.trt", "vfxgan.render.runtimes")
@@ -128,9 +134,9 @@ def _why_forbidden(module: str, imported: Import) -> str | None:
     if top in GPU_LIBRARIES:
         allowed = any(_is_within(module, package) for package in MAY_USE_GPU_LIBRARIES)
         return None if allowed else f"only {', '.join(MAY_USE_GPU_LIBRARIES)} import {top}"
-    if module not in REVIEW_LIBRARIES.get(top, (module,)):
-        return f"only {', '.join(REVIEW_LIBRARIES[top])} imports {top}"
-    if top in REVIEW_LIBRARIES and not imported.deferred:
+    if module not in OF_EXTRAS.get(top, (module,)):
+        return f"only {', '.join(OF_EXTRAS[top])} imports {top}"
+    if top in OF_EXTRAS and not imported.deferred:
         return f"{top} is of an extra: import it inside a function"
     if top == "cv2" and module != "vfxgan.render.flow":
         return "only render/flow.py imports OpenCV"
@@ -200,6 +206,9 @@ def test_every_folder_of_sources_is_checked() -> None:
         ("vfxgan.plugins.nuke.vfxgan_nuke.panels", "import hou"),
         ("vfxgan.render.preview", "def later():\n    import av"),
         ("vfxgan.render.movie", "import av"),
+        ("vfxgan.render.signing", "def later():\n    import c2pa"),
+        ("vfxgan.render.provenance", "import c2pa"),
+        ("vfxgan.render.provenance", "def later():\n    from cryptography import x509"),
         ("vfxgan.trainer.loop", "def later():\n    from skimage.metrics import structural_similarity"),
         ("vfxgan.render.frames", "from core.errors import VfxganError"),
     ],
@@ -224,6 +233,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
         ("vfxgan.render.flow", "def later():\n    import cv2"),
         ("vfxgan.render.runtimes.tensorrt_gpu", "from cuda.bindings import runtime"),
         ("vfxgan.render.movie", "def later():\n    import av"),
+        ("vfxgan.render.provenance", "def later():\n    import c2pa"),
         ("vfxgan.plugins.client.vfxgan_client.job", "import subprocess\nfrom vfxgan_client.events import Event"),
         ("vfxgan.plugins.nuke.vfxgan_nuke.panels", "import nuke\nfrom vfxgan_client import Job"),
         ("vfxgan.plugins.houdini.python.vfxgan_houdini.items", "import hou\nimport pdg"),
@@ -240,7 +250,7 @@ def test_a_relative_import_in_a_package_starts_from_the_package_itself() -> None
 
 
 SLOW_TO_LOAD = ("numpy", "torch", "onnx", "onnxruntime", "openvino", "OpenImageIO")
-REVIEW_FAMILY = ("av", "skimage", "matplotlib", "scipy")
+OF_EXTRAS_FAMILY = ("av", "skimage", "matplotlib", "scipy", "c2pa", "cryptography")
 TORCH_FAMILY = ("torch", "onnx", "onnxscript", "lightning_fabric", "tensorboard")
 
 
@@ -262,7 +272,7 @@ def test_the_command_line_starts_without_numpy_or_any_larger_library(code: str) 
     assert loaded_by(code, SLOW_TO_LOAD) == []
 
 
-def test_the_whole_of_render_loads_without_torch_and_what_review_needs() -> None:
+def test_the_whole_of_render_loads_without_torch_and_what_extras_need() -> None:
     names = [module_name(path) for path in SOURCES if path.is_relative_to(ROOT / "render")]
     # The runtimes' own libraries may be absent on this machine; importing a runtime module is not running it.
-    assert loaded_by("\n".join(f"import {name}" for name in names), (*TORCH_FAMILY, *REVIEW_FAMILY)) == []
+    assert loaded_by("\n".join(f"import {name}" for name in names), (*TORCH_FAMILY, *OF_EXTRAS_FAMILY)) == []

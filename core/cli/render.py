@@ -68,6 +68,7 @@ def render(
     batch: options.Batch = 1,
     overwrite: options.Overwrite = False,
     mix_runtimes: options.MixRuntimes = False,
+    sign: options.Sign = None,
     dry_run: options.DryRun = False,
     preview: options.Preview = None,
     preview_view: options.PreviewView = None,
@@ -125,10 +126,11 @@ def _run_on_devices(
 
     from vfxgan.progress import progress, say
     from vfxgan.render.device_crew import device_crew
-    from vfxgan.render.run import summary
+    from vfxgan.render.run import open_signer, summary
 
     if job.place_note:
         say(job.place_note)
+    open_signer(job)  # refused here, once, and not by each process
     with device_crew(job, arguments) as crew:
         started = time.monotonic()
         with previewed(preview, progress_choice), progress(progress_choice.value, "render", len(job.frames)) as shown:
@@ -141,10 +143,11 @@ def _run_share(job: "Job") -> None:
     """What such a process does: its share of the frames, when all are ready."""
     from vfxgan.progress import progress
     from vfxgan.render.device_child import read_share, tell, telling_of_interrupts, wait_for_go
-    from vfxgan.render.run import open_runtime, prepare, survey
+    from vfxgan.render.run import open_runtime, open_signer, prepare, survey
     from vfxgan.render.run import render as render_job
 
     job = read_share().of(job)
+    signer = open_signer(job)
     with open_runtime(job) as runtime:
         maker = prepare(job, runtime)
         survey(job, maker)
@@ -152,7 +155,7 @@ def _run_share(job: "Job") -> None:
         _say_how(runtime)
         wait_for_go(maker.fingerprint)
         with telling_of_interrupts(), progress("json", "render", len(job.frames)) as shown:
-            tell(render_job(job, maker, shown))
+            tell(render_job(job, maker, shown, signer))
 
 
 def _say_how(runtime: "Runtime") -> None:
@@ -174,11 +177,12 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "P
     import time
 
     from vfxgan.progress import progress, say
-    from vfxgan.render.run import open_runtime, prepare, summary, survey
+    from vfxgan.render.run import open_runtime, open_signer, prepare, summary, survey
     from vfxgan.render.run import render as render_job
 
     if job.place_note:
         say(job.place_note)
+    signer = open_signer(job)
     with open_runtime(job) as runtime:
         maker = prepare(job, runtime)
         if dry_run:
@@ -190,6 +194,6 @@ def _run(job: "Job", dry_run: bool, progress_choice: ProgressChoice, preview: "P
         _say_how(runtime)
         started = time.monotonic()
         with previewed(preview, progress_choice), progress(progress_choice.value, "render", len(job.frames)) as shown:
-            tally = render_job(job, maker, shown)
+            tally = render_job(job, maker, shown, signer)
     if progress_choice is not ProgressChoice.none:
         say(summary(job, tally, started))

@@ -159,6 +159,12 @@ PreviewFps = Annotated[float | None, typer.Option(help="Of a film. Default: 24; 
 PreviewBackground = Annotated[BackgroundChoice | None, typer.Option(help="Behind alpha. Default: black.")]
 PreviewClean = Annotated[bool, typer.Option("--preview-clean", help="No frame numbers in a film's corner.")]
 
+Sign = Annotated[
+    tuple[Path, Path] | None,
+    typer.Option(
+        "--sign", metavar="CERT KEY", help="Sign frames (C2PA): certificate chain and private key, each a PEM file."
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace frames of other recipes; frames that are done stay.")
 ]

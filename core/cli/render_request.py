@@ -61,6 +61,7 @@ def request_of(given: Mapping[str, Any]) -> "RenderRequest":
         start_frame=given["start_frame"],
         threads=given["threads"],
         batch=given["batch"],
+        sign=given["sign"],
         output=_output(given),
         consent=Consent(given["overwrite"], given["mix_runtimes"]),
     )
