@@ -267,7 +267,8 @@ class Ui(HouDouble):
         return HOST.button, HOST.texts.pop(0)
 
     def readMultiInput(self, text: str, *args: Any, **kwargs: Any) -> tuple[int, tuple[str, ...]]:
-        return HOST.button, tuple(HOST.texts.pop(0).split("|"))
+        """What a test typed, `a|b|c`; else what stood there."""
+        return HOST.button, tuple(HOST.texts.pop(0).split("|") if HOST.texts else kwargs["initial_contents"])
 
     def selectFile(self, *args: Any, **kwargs: Any) -> str:
         return HOST.texts.pop(0)

@@ -46,18 +46,22 @@ def expanded(text: str) -> str:
     return hou.text.expandString(hashed(text))
 
 
-def convention(command: Command, folder: str) -> Convention:
-    """Ask vfxgan what the project file above the scene says.
+def convention(command: Command, folder: str, model: str = "") -> Convention:
+    """Ask vfxgan what the project file above the scene says. The shot is $SHOT, where the session has that variable.
 
+    Args:
+        model: that the frames will be made with; its name may be a part of their path.
     Raises:
-        ClientError: the file cannot be read as one.
+        ClientError: the model cannot be read.
     """
-    told: dict[str, Any] = ask(command, ["project", "--json"], folder=folder)
-    settings = told.get("settings") or {}
+    values = {"--model": model, "--shot": hou.getenv("SHOT") or ""}
+    given = [f"{option}={value}" for option, value in values.items() if value]
+    told: dict[str, Any] = ask(command, ["project", "--json", *given], folder=folder)
+    problems = [*(told.get("problems") or ()), told.get("lacks")]
     return Convention(
         str(told.get("output") or ""),
-        str(settings.get("colorspace") or ""),
-        tuple(str(problem) for problem in told.get("problems") or ()),
+        str(told["settings"].get("colorspace") or ""),
+        tuple(str(problem) for problem in problems if problem),
     )
 
 

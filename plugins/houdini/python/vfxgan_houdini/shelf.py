@@ -56,9 +56,9 @@ def browse_seeds() -> None:
 def process_sequence() -> None:
     """An input sequence, upscaled or translated."""
     command, folder = find_command(), scene.folder()
-    said = scene.convention(command, folder)
     model = questions.choose_model(models_of(command, PLATES, folder))
     plates = questions.choose_sequence()
+    said = scene.convention(command, folder, model)
     first, last = scene.frame_range()
     asked = questions.ask_values(
         _about(said),
@@ -95,8 +95,8 @@ def make_top_network() -> None:
 
 
 def _generate(command: Command, folder: str, seeds: str, first_frame: str, model: str = "") -> None:
-    said = scene.convention(command, folder)
     model = model or questions.choose_model(models_of(command, SEEDS, folder))
+    said = scene.convention(command, folder, model)
     asked = questions.ask_values(
         _about(said),
         {
@@ -115,9 +115,9 @@ def _generate(command: Command, folder: str, seeds: str, first_frame: str, model
 
 
 def _about(said: scene.Convention) -> str:
-    """Above the fields: why the output is not the project's, if something is wrong with it."""
+    """Above the fields; with what is wrong with the project file, and what it lacks to name an output."""
     text = "$HIP and $JOB may be used; #### or $F4 is the frame."
-    return "\n".join([text, *said.problems]) if not said.output else text
+    return "\n".join([text, *said.problems])
 
 
 def _render(command: Command, folder: str, request: Request) -> None:
@@ -128,7 +128,8 @@ def _render(command: Command, folder: str, request: Request) -> None:
 
 
 def _show(pattern: str, planned: Plan, notes: list[str]) -> None:
-    done = f"{len(planned.frames)} frames, {planned.first} to {planned.last}: {pattern}"
+    count, first, last = len(planned.frames), planned.first, planned.last
+    done = f"frame {first}: {pattern}" if count == 1 else f"{count} frames, {first} to {last}: {pattern}"
     try:
         node = cops.load(pattern, planned.model)
     except ClientError as error:
