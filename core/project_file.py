@@ -16,7 +16,8 @@ from vfxgan.project_lines import line_of, lines_of_keys, parse_toml
 
 SETTINGS_FILE = "vfxgan.toml"
 PROJECT_VARIABLE = "VFXGAN_PROJECT"
-MAX_BYTES = 256 << 10
+MAX_BYTES = 64 << 10  # a row of the path map takes about 100
+MAX_LINE = 4000  # characters; a key of many dots takes the parser time by the square of their number
 NAMED_PROBLEMS = 3
 
 _KINDS = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device"}
@@ -125,10 +126,14 @@ def _read(file: Path) -> str:
     if len(data) > MAX_BYTES:
         raise UsageError(f"{file}{origin}: has more than {MAX_BYTES >> 10} KiB; this is no settings file")
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{file}:{line}: cannot be read (not UTF-8 text); save it as UTF-8") from error
+    for number, words in enumerate(text.split("\n"), 1):
+        if len(words) > MAX_LINE:
+            raise UsageError(f"{file}:{number}: has more than {MAX_LINE} characters; this is no settings file")
+    return text
 
 
 def _flat(table: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -180,6 +185,6 @@ def _row_problems(row: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str
         elif problem := check_root(key, value):
             yield (key,), f"{key} {shown(value)} {problem}"
     given = [key for key in row if key in SYSTEMS]
-    if len(given) < 2:
+    if len(given) < 2 and len(given) == len(row):  # an unknown side is most likely the other one, misspelt
         lacks = next(system for system in SYSTEMS if system not in given)
         yield (), f"has {'only ' + given[0] if given else 'no side'}; name the same folder on another system: {lacks} ="

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+MAX_DEPTH = 100  # of keys in keys
 Path = tuple[str | int, ...]
 
 _SPACE = re.compile(r"[ \t]*")
@@ -114,6 +115,8 @@ class _Scan:
         while True:
             self._skip(_SPACE)
             keys.append(self._key())
+            if len(keys) > MAX_DEPTH:  # nobody's settings; and all of its outer tables would take memory
+                raise _Lost
             self._skip(_SPACE)
             if not self._at("."):
                 return keys
