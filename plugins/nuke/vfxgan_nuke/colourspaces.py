@@ -50,6 +50,7 @@ FAMILIES: tuple[tuple[str, ...], ...] = (
     ),
 )
 LINEAR_REC709, SRGB = FAMILIES[0][0], FAMILIES[-1][0]
+LINEAR = tuple(family[0] for family in FAMILIES[:-1])
 
 # OCIO's, as Nuke lists them with what they stand for in brackets.
 ROLES = (
@@ -140,12 +141,12 @@ def space_of(value: str, lines: Sequence[str] = ()) -> str | None:
 def spaces_in(lines: Sequence[str]) -> list[str]:
     """Those of vfxgan's scene-linear spaces that the knob has, in our order."""
     found = []
-    for family in FAMILIES[:-1]:
+    for space in LINEAR:
         try:
-            choose(family[0], lines)
+            choose(space, lines)
         except Refusal:
             continue
-        found.append(family[0])
+        found.append(space)
     return found
 
 

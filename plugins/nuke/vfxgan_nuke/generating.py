@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vfxgan_nuke.at_hand import HERE, AtHand
-from vfxgan_nuke.colourspaces import LINEAR_REC709, spaces_in
+from vfxgan_nuke.colourspaces import LINEAR, LINEAR_REC709, parse_entry, spaces_in
 from vfxgan_nuke.errors import Refusal
 from vfxgan_nuke.orders import FLOAT, HALF, Elements
 from vfxgan_nuke.panel import Answers, Choice, Field, File, Text, Tick
@@ -33,7 +33,11 @@ def fields(script: Script, at_hand: AtHand, output: str, wish: Wish) -> list[Fie
     wanted = at_hand.colourspace or script.working_space
     space = next((space for space in (wanted, LINEAR_REC709, *spaces) if space in spaces), None)
     if space is None:
-        raise Refusal("no scene-linear space that vfxgan writes is among the colorspaces of this script's Reads")
+        listed = ", ".join(parse_entry(line).value for line in script.lines)
+        raise Refusal(
+            f"none of the spaces that vfxgan writes ({', '.join(LINEAR)}) is a colorspace of this script's Reads, "
+            f"which are: {listed}"
+        )
     count = script.last - script.first + 1
     model = next((model for model in at_hand.models if model.path == wish.model), at_hand.models[0])
     return [

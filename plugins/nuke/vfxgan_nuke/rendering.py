@@ -73,8 +73,12 @@ class Rendered:
     @property
     def lines(self) -> list[str]:
         """What the artist should know of it: nothing if all went well."""
-        failed = [f"frame {number} failed: {self.failed[number]}" for number in sorted(self.failed)]
-        return [*failed, *self.warnings]
+        reasons = set(self.failed.values())  # a frame that failed is warned of, too
+        failed = [
+            reason if str(number) in reason else f"frame {number}: {reason}"
+            for number, reason in sorted(self.failed.items())
+        ]
+        return [*failed, *(line for line in self.warnings if line not in reasons)]
 
 
 def render(command: Command, order: Elements | Plates, folder: str | None, shown: Shown) -> Rendered:

@@ -29,9 +29,7 @@ def check_seeds(text: str) -> None:
     """
     if text.startswith("@"):
         if not Path(text[1:]).is_file():
-            raise Refusal(
-                f"seeds {text}: there is no such file; give one with a seed a line, or write 0-99 or 7,205,31"
-            )
+            raise Refusal(f"seeds {text}: there is no such file; write 0-99, 7,205,31 or @ and a file of seeds")
         return
     for seed in _numbers("seeds", text, "write 0-99, 0-99x2 or 7,205,31"):
         if not 0 <= seed < SEED_LIMIT:

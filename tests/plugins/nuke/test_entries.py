@@ -1,0 +1,244 @@
+"""Menus, panels, background renders and the Reads they make, with the real command behind Nuke's double."""
+
+import runpy
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+MENU = Path(__file__).parents[3] / "plugins" / "nuke" / "menu.py"
+LABELS = ["Generate elements from seeds…", "Process selected Read…", "Browse seeds…"]
+
+
+def knobs_of(read: Any, *names: str) -> list[Any]:
+    return [read._knobs[name]._value for name in names]
+
+
+def test_the_menu_bar_and_the_nodes_toolbar_have_the_three_entries_once(nuke: Callable[..., Any]) -> None:
+    host = nuke()
+    for _ in range(2):  # a studio may have two ways to it
+        runpy.run_path(str(MENU))
+    for name in ("Nuke", "Nodes"):
+        assert [item._name for item in host.menus[name]._find("Vfxgan")._items.values()] == LABELS
+
+
+def test_a_menu_entry_starts_what_it_says(artist: Any, recording: Any) -> None:
+    runpy.run_path(str(MENU))
+    for count, label in enumerate((LABELS[0], LABELS[2]), 1):
+        artist.will_cancel()
+        artist.host.menus["Nuke"]._find(f"Vfxgan/{label}").invoke()
+        artist.wait_for(lambda count=count: len(artist.titles) == count)
+    artist.host.menus["Nodes"]._find(f"Vfxgan/{LABELS[1]}").invoke()
+    assert artist.titles == ["Generate elements from seeds", "Browse seeds"]
+    assert artist.host.said == ["vfxgan: no Reads are selected; select the one whose frames are to be processed"]
+    assert not recording.of("nuke.nodes.Read") or not artist.reads
+
+
+def test_the_panel_comes_with_the_models_the_range_and_the_space_of_the_script(
+    artist: Any, entries: ModuleType
+) -> None:
+    artist.will_cancel()
+    entries.generate()
+    artist.wait_for(lambda: bool(artist.panels))
+    shown = artist.panels[0]
+    assert shown["model"] == "tiny (32x32)"
+    assert (shown["seeds"], shown["range"]) == ("0-3", "1001-1004")
+    assert (shown["colourspace"], shown["bit_depth"]) == ("lin_rec709", "half")
+    assert shown["out"] == f"{artist.folder}/vfxgan/tiny_v001/tiny.%04d.exr"
+
+
+def test_seeds_become_frames_and_a_read_with_its_knobs_set(
+    artist: Any, entries: ModuleType, select: Callable[..., Any], seed_of: Callable[[str], int]
+) -> None:
+    select("Grade", place=(300, 200))
+    artist.will_answer(seeds="7, 3,5")
+    entries.generate()
+    read = artist.wait_for_read()
+    assert knobs_of(read, "first", "last", "origfirst", "origlast", "origset") == [1001, 1003, 1001, 1003, True]
+    assert knobs_of(read, "colorspace", "raw", "premultiplied", "frame") == ["lin_rec709", False, False, ""]
+    assert read._knobs["file"]._value == artist.panels[0]["out"]
+    assert (read._place[0] > 380, read._place[1]) == (True, 200), "it stands to the right of the selected node"
+    assert [seed_of(read._knobs["file"]._value % number) for number in (1001, 1002, 1003)] == [7, 3, 5]
+    assert artist.host.said == []
+
+
+def test_an_acescg_script_gets_acescg_frames_and_a_read_that_says_so(artist: Any, entries: ModuleType) -> None:
+    artist.host.root._knobs["workingSpaceLUT"]._set("ACES - ACEScg")
+    artist.will_answer(seeds="1")
+    entries.generate()
+    read = artist.wait_for_read()
+    assert artist.panels[0]["colourspace"] == "ACEScg"
+    assert read._knobs["colorspace"]._value == "ACES - ACEScg"
+
+
+def test_a_walk_fills_the_range_of_the_script(artist: Any, entries: ModuleType) -> None:
+    artist.will_answer(seeds="0,5", layout="a smooth walk through them, over the range")
+    entries.generate()
+    read = artist.wait_for_read()
+    assert knobs_of(read, "first", "last") == [1001, 1004]
+
+
+def test_the_start_returns_while_the_render_goes_on(
+    artist: Any, entries: ModuleType, stand_in: Callable[..., Path], tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    import os
+
+    os.mkfifo(gate)
+    stand_in(
+        f"print(json.dumps(dict(event='started', label='render', total=1)), flush=True)\n"
+        f"open({str(gate)!r}).read()\n"
+        "sys.exit('vfxgan: it was let go')"
+    )
+    artist.will_answer(seeds="1")
+    entries.generate()
+    assert threading.current_thread() is threading.main_thread()
+    artist.wait_for(lambda: any(task._message == "0 of 1 frames" for task in artist.host.tasks))
+    assert artist.host.said == []  # this thread is free, the render waits
+    with gate.open("w") as opened:
+        opened.write("go")
+    assert artist.wait_for_word() == "vfxgan: it was let go"
+
+
+def test_nodes_and_messages_are_made_in_the_main_thread_only(artist: Any, entries: ModuleType, recording: Any) -> None:
+    artist.will_answer(seeds="1,2")
+    entries.generate()
+    artist.wait_for_read()
+    beside = {call.name for call in recording.calls if not call.in_main_thread}
+    allowed = {"nuke.executeInMainThread", "nuke.ProgressTask"}
+    assert beside == allowed | {f"ProgressTask.{name}" for name in ("setProgress", "setMessage", "isCancelled")}
+
+
+def test_cancel_in_the_bar_ends_the_render_without_a_word_and_without_a_read(
+    artist: Any, entries: ModuleType, folder: Path
+) -> None:
+    artist.will_answer(seeds="0-99999", layout="seed number = frame number")
+    entries.generate()
+    artist.wait_for(lambda: any(task._percent or "of 100000" in task._message for task in artist.host.tasks))
+    task = artist.host.tasks[-1]
+    artist.wait_for(lambda: task._message.startswith(tuple("123456789")))
+    task._is_cancelled = True
+    threads = [thread for thread in threading.enumerate() if thread.name == "vfxgan-work"]
+    artist.wait_for(lambda: not any(thread.is_alive() for thread in threads))
+    artist.wait_for(artist.host._events.empty)
+    assert (artist.reads, artist.host.said) == ([], [])
+    frames = list((folder / "vfxgan" / "tiny_v001").iterdir())
+    assert frames
+    assert not [frame for frame in frames if frame.name.startswith(".")], "no unfinished file is left"
+
+
+def test_a_failed_render_shows_its_reason_in_one_line(artist: Any, entries: ModuleType, folder: Path) -> None:
+    (folder / "taken").write_text("a file")
+    artist.will_answer(seeds="1", out=f"{folder}/taken/fire.%04d.exr")
+    artist.will_cancel()
+    entries.generate()
+    assert artist.wait_for_word() == (
+        f"vfxgan: output folder {folder}/taken: {folder}/taken is a file; choose another folder"
+    )
+    assert artist.reads == []
+
+
+def test_frames_that_failed_are_named_and_the_others_are_read(
+    artist: Any, entries: ModuleType, make_model: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = make_model(folder / "shaky.onnx", not_a_number_below=-0.07)  # of seeds 0 to 3, seed 1 alone
+    monkeypatch.setenv("VFXGAN_MODEL", str(model))
+    artist.will_answer(seeds="0-3")
+    entries.generate()
+    artist.wait_for(lambda: bool(artist.reads) and bool(artist.host.said))
+    assert len(artist.reads) == 1
+    assert artist.host.said == [
+        "vfxgan:\nframe 1002 (seed 1): the network gave NaN or infinity; this seed or --z-interval is out of its reach"
+    ]
+
+
+def test_what_the_command_refuses_brings_the_panel_back_as_it_was(
+    artist: Any, entries: ModuleType, folder: Path, cli: Any, tiny: Path
+) -> None:
+    out = f"{folder}/fire.%04d.exr"
+    assert cli("render", tiny, "--seeds", "9", "--start-frame", "1001", "--out", out).code == 0
+    artist.will_answer(seeds="4", range="1001-1001", out=out)
+    artist.will_cancel()
+    entries.generate()
+    artist.wait_for(lambda: len(artist.panels) == 2)
+    assert "1001" in artist.host.said[0]
+    assert "--overwrite" in artist.host.said[0]
+    assert "\n" not in artist.host.said[0]
+    assert (artist.panels[1]["seeds"], artist.panels[1]["out"]) == ("4", out)
+
+
+WRONG = [
+    ({"seeds": "5-1x0"}, "seeds '5-1x0': a step of 0 has no end; write 0-99, 0-99x2 or 7,205,31"),
+    ({"seeds": "fire"}, "seeds 'fire' is no range; write 0-99, 0-99x2 or 7,205,31"),
+    ({"seeds": "4294967296"}, "seeds 4294967296: 4294967296 is outside 0 … 4294967295"),
+    (
+        {"seeds": "@none.txt"},
+        "seeds @none.txt: there is no such file; write 0-99, 7,205,31 or @ and a file of seeds",
+    ),
+    ({"range": "soon"}, "frames 'soon' is no range; write 1001-1100, 1001-1100x2 or 1001,1005"),
+    ({"out": ""}, "there is no output; name a sequence, such as /shots/010/elements/fire.%04d.exr"),
+    (
+        {"out": "fire.%04d.exr"},
+        "output fire.%04d.exr: give the whole path; Nuke's own folder is no place for frames",
+    ),
+    (
+        {"out": "/x/fire.exr"},
+        "output /x/fire.exr names one file, and there are several frames; write /x/fire.%04d.exr",
+    ),
+    (
+        {"out": "/x/fire.%04d.jpg"},
+        "output /x/fire.%04d.jpg: vfxgan writes .exr and .png; end the name with one of them",
+    ),
+    (
+        {"out": "/x/[a]/fire.%04d.exr"},
+        "output /x/[a]/fire.%04d.exr: Nuke takes [ ] and quotes in a file name for an expression; choose another name",
+    ),
+]
+
+
+def test_a_wrong_answer_is_refused_in_one_line_and_kept_in_the_panel(artist: Any, entries: ModuleType) -> None:
+    right = {"seeds": "0-1", "range": "1001-1004", "out": f"{artist.folder}/fire.%04d.exr"}
+    for answer, _ in WRONG:
+        artist.will_answer(**{**right, **answer})
+    artist.will_cancel()
+    entries.generate()
+    artist.wait_for(lambda: len(artist.panels) == len(WRONG) + 1)
+    assert artist.host.said == [f"vfxgan: {line}" for _, line in WRONG]
+    for (answer, _), panel in zip(WRONG, artist.panels[1:], strict=True):
+        assert {name: panel[name] for name in answer} == answer
+    assert artist.reads == []
+
+
+def test_a_script_without_colorspaces_of_ours_stops_with_the_list(artist: Any, entries: ModuleType) -> None:
+    from double import nuke as double
+
+    double.COLORSPACES[:] = ["Film", "Log"]
+    entries.generate()
+    said = artist.wait_for_word()
+    assert said == (
+        "vfxgan: none of the spaces that vfxgan writes (lin_rec709, ACEScg, ACES2065-1, lin_rec2020, lin_p3d65) is a "
+        "colorspace of this script's Reads, which are: Film, Log"
+    )
+    assert artist.panels == []
+
+
+def test_the_model_that_is_chosen_names_the_output(artist: Any, entries: ModuleType, folder: Path) -> None:
+    artist.will_answer(model="elements (128x128)", seeds="3")
+    entries.generate()
+    read = artist.wait_for_read()
+    assert read._knobs["file"]._value == f"{folder}/vfxgan/elements_v001/elements.%04d.exr"
+
+
+def test_a_project_file_names_output_and_colourspace(artist: Any, entries: ModuleType, folder: Path) -> None:
+    (folder.parent / "vfxgan.toml").write_text(
+        'colorspace = "ACEScg"\n[output]\npattern = "renders/{shot}/{version}/{shot}_{model}_{version}.####.exr"\n',
+        encoding="utf-8",
+    )
+    artist.will_answer(seeds="3")
+    entries.generate()
+    read = artist.wait_for_read()
+    assert read._knobs["file"]._value == f"{folder.parent}/renders/sh010/v001/sh010_tiny_v001.%04d.exr"
+    assert read._knobs["colorspace"]._value == "ACES - ACEScg"
