@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 
 from vfxgan.errors import SubmitError
 
@@ -11,12 +12,13 @@ TOLD_CHARS = 600
 TIMEOUT_S = 600
 
 
-def launch(words: Sequence[str], remedy: str) -> str:
+def launch(words: Sequence[str], remedy: str, folder: Path | None = None) -> str:
     """What it printed.
 
     Args:
         words: the first is the command, found by PATH.
         remedy: where it is not installed: `pip install deadline`.
+        folder: to start it in; None: the working folder.
     Raises:
         SubmitError: it is not there, or it failed: with what it said last.
     """
@@ -31,6 +33,7 @@ def launch(words: Sequence[str], remedy: str) -> str:
             text=True,
             errors="replace",
             timeout=TIMEOUT_S,
+            cwd=folder,
             env={**os.environ, "NO_COLOR": "1"},
         )
     except subprocess.TimeoutExpired as error:
@@ -38,6 +41,6 @@ def launch(words: Sequence[str], remedy: str) -> str:
     except OSError as error:
         raise SubmitError(f"{command}: cannot be started ({error.strerror}); check its permissions") from error
     if done.returncode:
-        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())[-TOLD_CHARS:]
-        raise SubmitError(f"{' '.join(words[:3])} failed ({done.returncode}): {said or 'it said nothing'}")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["it said nothing"]
+        raise SubmitError(f"{' '.join(words[:3])} failed ({done.returncode}): {lines[-1].strip()[-TOLD_CHARS:]}")
     return done.stdout

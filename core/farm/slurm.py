@@ -1,0 +1,180 @@
+"""Slurm: a batch script for each step, an array task for each chunk, and a last step that waits for all of them."""
+
+import math
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from vfxgan.errors import SubmitError, UsageError
+from vfxgan.farm.job import CHUNK, FarmJob, Step
+from vfxgan.farm.launch import launch
+from vfxgan.farm.plan import VERIFY
+from vfxgan.ranges import to_fileseq
+from vfxgan.whole_files import write_whole
+
+MAX_ARRAY = 1000  # tasks of one array: Slurm's own default (MaxArraySize 1001); a step with more becomes several
+NOTICE_S = 120  # before the time limit, for the frames in flight
+PRIORITY, NICE = 50, 20  # that is plain, and what each point below it costs; only operators may go above
+THROTTLE = "--throttle"
+# Of sbatch, those that the scripts set themselves and cannot work without.
+_OWN = ("--array", "--dependency", "--wrap", "--parsable", "--chdir", "--ntasks", "--wait", "--signal", "--open-mode")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPTION = re.compile(r"--[a-z][a-z0-9-]*(=.*)?")
+
+# Frames that are whole stay, so a task that runs again goes on where it was. Slurm itself does so when it preempts a
+# task or loses a node; this is for a task that fails, or that comes near the end of its time.
+_AGAIN = """\
+late=
+trap 'late=1; kill -TERM "$child"' USR1
+trap : TERM  # the command gets its own, and finishes the frames in flight
+{command} &
+child=$!
+wait "$child"
+code=$?
+while [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do  # it was this script that a signal woke up
+    wait "$child"
+    code=$?
+done
+if {{ [ -n "$late" ] || [ "$code" = 1 ] || [ "$code" = 3 ]; }} && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {retries} ]; then
+    echo "exit code $code: once more, by scontrol requeue"
+    scontrol requeue "{task}"
+fi
+exit "$code"
+"""
+
+
+def write_slurm(job: FarmJob, folder: Path) -> list[Path]:
+    """A script for each step, in the order of submission; several where one array would have too many tasks.
+
+    Raises:
+        UsageError: the nodes are Windows, or a variable has no proper name.
+        WriteError: they cannot be written.
+    """
+    written = []
+    for step in job.steps:
+        for path, chunks in _parts(step, folder):
+            write_whole(path, script(job, step, chunks).encode(errors="surrogateescape"))
+            written.append(path)
+    return written
+
+
+def submit_slurm(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
+    """Run `sbatch` on each script, from the folder, where the logs will be; what was queued, `Render 12, Verify 13`.
+
+    Args:
+        words: more of sbatch's options, such as `--partition=render`; `--throttle=8` runs so many tasks at a time.
+    Raises:
+        UsageError: a word that is no option, or one that the job sets itself.
+        SubmitError: sbatch is not there, or refuses a script; it says what was queued before.
+    """
+    throttle, options = _options(words)
+    queued: dict[str, list[str]] = {}
+    for step in job.steps:
+        needed = [number for name in step.needs for number in queued[name]]
+        after = [f"--dependency=afterok:{':'.join(needed)}", "--kill-on-invalid-dep=yes"] if needed else []
+        for path, chunks in _parts(step, folder):
+            array = [f"--array={_array(chunks)}%{throttle}"] if chunks and throttle else []
+            said = _launched(["sbatch", "--parsable", *options, *after, *array, path.name], folder, queued)
+            queued.setdefault(step.name, []).append(said.strip().partition(";")[0])
+    return _said(queued)
+
+
+def _launched(words: Sequence[str], folder: Path, queued: dict[str, list[str]]) -> str:
+    try:
+        return launch(words, "submit from a node that has Slurm's commands", folder)
+    except SubmitError as error:
+        if not queued:
+            raise
+        numbers = " ".join(number for ids in queued.values() for number in ids)
+        raise SubmitError(f"{error}; already queued: {_said(queued)} (scancel {numbers})") from error
+
+
+def _said(queued: dict[str, list[str]]) -> str:
+    return ", ".join(f"{name} {' '.join(ids)}" for name, ids in queued.items())
+
+
+def _parts(step: Step, folder: Path) -> list[tuple[Path, list[tuple[int, ...]]]]:
+    """The scripts of a step, and the chunks of each; none of a step that is one task."""
+    chunks = step.chunks
+    if len(chunks) <= MAX_ARRAY:
+        return [(folder / f"{step.name}.sbatch", chunks)]
+    starts = range(0, len(chunks), MAX_ARRAY)
+    return [
+        (folder / f"{step.name}-{place}.sbatch", chunks[start : start + MAX_ARRAY])
+        for place, start in enumerate(starts, 1)
+    ]
+
+
+def script(job: FarmJob, step: Step, chunks: Sequence[tuple[int, ...]]) -> str:
+    """A step, or a part of it, as `sbatch` takes it.
+
+    Raises:
+        UsageError: as `write_slurm`.
+    """
+    if job.system != "linux":
+        raise UsageError(f"--to slurm: its nodes run Linux, and vfxgan.toml says that the farm's are {job.system}")
+    again = step.name != VERIFY and job.retries > 0
+    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in _directives(job, step, chunks, again=again))]
+    # What whoever submits has in their own shell is not for the Python of the nodes.
+    lines += ["unset PYTHONPATH PYTHONHOME", *(_export(name, value) for name, value in job.environment)]
+    if chunks:
+        listed = "\n".join(shlex.quote(to_fileseq(chunk)) for chunk in chunks)
+        lines += [f"chunks=(\n{listed}\n)", "frames=${chunks[${SLURM_ARRAY_TASK_ID:?start this with sbatch}]}"]
+    command = " ".join('"$frames"' if word == CHUNK else shlex.quote(word) for word in step.command)
+    task = "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" if chunks else "$SLURM_JOB_ID"
+    tail = _AGAIN.format(command=command, retries=job.retries, task=task) if again else f"exec {command}\n"
+    return "\n".join([*lines, tail])
+
+
+def _directives(job: FarmJob, step: Step, chunks: Sequence[tuple[int, ...]], *, again: bool) -> list[str]:
+    """No value here has a letter that sbatch would read as anything but itself."""
+    minutes = math.ceil(step.timeout_s / 60)
+    notice = min(NOTICE_S, minutes * 15) if minutes else NOTICE_S
+    gpus = 0 if step.name == VERIFY else job.gpus
+    return [
+        f"--job-name={_plain(job.name)}-{step.name}",
+        *([f"--array={_array(chunks)}"] if chunks else []),
+        "--ntasks=1",
+        f"--cpus-per-task={job.cores}",
+        *([f"--gres=gpu:{gpus}"] if gpus else []),
+        *([f"--time={minutes}"] if minutes else []),
+        *([f"--nice={(PRIORITY - job.priority) * NICE}"] if job.priority < PRIORITY else []),
+        "--requeue",
+        "--open-mode=append",
+        f"--output={step.name}-{'%A_%a' if chunks else '%j'}.log",
+        f"--signal=B:{'USR1' if again else 'TERM'}@{notice}",
+        "--export=ALL",
+    ]
+
+
+def _array(chunks: Sequence[tuple[int, ...]]) -> str:
+    return f"0-{len(chunks) - 1}"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)
+
+
+def _export(name: str, value: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise UsageError(f"{name!r} is no name of a variable; write letters, digits and _")
+    return f"export {name}={shlex.quote(value)}"
+
+
+def _options(words: Sequence[str]) -> tuple[int, list[str]]:
+    """How many tasks may run at a time, 0 for all, and the rest of the words, each of which is a whole option."""
+    throttle, options = 0, []
+    for word in words:
+        name, _, value = word.partition("=")
+        if not _OPTION.fullmatch(word):
+            raise UsageError(f"--extra {word!r}: give sbatch's options one by one, as --extra=--partition=render")
+        if name in _OWN:
+            raise UsageError(f"--extra {word}: the job sets {name} itself; leave it out")
+        if name != THROTTLE:
+            options.append(word)
+        elif value.isdecimal() and 0 < int(value) <= MAX_ARRAY:
+            throttle = int(value)
+        else:
+            raise UsageError(f"--extra {word}: give 1 … {MAX_ARRAY} tasks at a time, as {THROTTLE}=8")
+    return throttle, options
