@@ -77,6 +77,8 @@ def parse_pattern(
                 f"{option} {text!r} names one file, but there are {frames} frames; write '{example}' (quoted)"
             )
         return Pattern(text, 0)
+    if set("<>") & set(text):  # fileseq takes them for a mark of its own, and leaves them out of the path
+        raise UsageError(f"{option} {text!r}: a sequence's path cannot hold < or >; rename the folder or the file")
     try:
         sequence = _sequence(text)
     except fileseq.FileSeqException as error:

@@ -30,8 +30,8 @@ from vfxgan_client.streams import LastLines, lines_of
 
 INTERRUPTED = 130
 LINES_AHEAD = 1000  # of a host that is slower than the command: then the command waits
-LOOK_EVERY_S = 0.5
-PIPES_CLOSE_WITHIN_S = 5.0  # of the end of the process; else somebody else holds them
+LOOK_EVERY_S = 0.25
+PIPES_CLOSE_WITHIN_S = 1.0  # of the end of the process; else somebody else holds them
 
 
 class Run:
