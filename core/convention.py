@@ -81,7 +81,7 @@ def version_text(version: int | str | None, digits: int) -> str:
         raise Missing(
             "the output convention has {version}: give --version next for a new one, or the one to go on with: v003"
         )
-    found = re.fullmatch(r"[vV]?(\d{1,8})", str(version))
+    found = re.fullmatch(r"[vV]?([0-9]{1,8})", str(version))
     if found is None or not int(found[1]):
         raise UsageError(f"--version {str(version)!r} is no version; write v003, next or latest")
     return f"v{int(found[1]):0{digits}d}"

@@ -89,7 +89,13 @@ class Project:
 
     def values(self, shot: str | None, version: int | str | None, view: str | None, model: str | None) -> Values:
         """The same, before they are filled in."""
-        return Values(shot or self.shot, version, view or self.view, model, self.version_digits)
+        return Values(
+            self.shot if shot is None else shot,
+            version,
+            self.view if view is None else view,
+            model,
+            self.version_digits,
+        )
 
     def convention(self, otherwise: str = "give --out 'shot010/####.exr'") -> str:
         """The pattern; UsageError where there is none, with what to do otherwise."""

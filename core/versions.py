@@ -78,9 +78,13 @@ def given_back(target: Target | None) -> Iterator[None]:
 
 
 def _latest(project: Project, values: Values) -> int:
-    found = _versions(project, values)
+    has_folder = _has_folder(project.convention())
     # v12 beside v003 is a version by another convention: its frames are not where v012's would be.
-    own = [number for name, number in found if name == version_text(number, values.version_digits)]
+    own = [
+        found.number
+        for found in _versions(project, values)
+        if found.text == version_text(found.number, values.version_digits) and (found.path.is_dir() or not has_folder)
+    ]
     if not own:
         where = project.root / fill(_before(project.convention()), values)
         raise UsageError(f"--version latest: there is none yet in {where}; render one with --version next")
@@ -91,10 +95,10 @@ def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Path |
     pattern = project.convention()
     word = _word(pattern)
     for _ in range(_TRIES):
-        number = max((number for _, number in _versions(project, values)), default=0) + 1
+        number = max((found.number for found in _versions(project, values)), default=0) + 1
         if number > MAX_VERSION:
             raise UsageError(f"--version next: there is a version {number - 1}; name one yourself: --version v001")
-        if not claim or word == pattern.split("/")[-1]:  # the version is in the file's name alone
+        if not claim or not _has_folder(pattern):
             return number, None
         chosen = replace(values, version=number)
         folder = project.root / fill(_before(pattern), chosen) / fill(word, chosen)
@@ -111,6 +115,11 @@ def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Path |
     raise TargetError(f"{folder}: cannot be made, though it is not there; check the disk")
 
 
+def _has_folder(pattern: str) -> bool:
+    """Whether a version has a folder, not file names alone."""
+    return has(pattern.rpartition("/")[0], "version")
+
+
 def _word(pattern: str) -> str:
     """The folder or file name of the pattern that a version has of its own."""
     return next(word for word in pattern.split("/") if has(word, "version"))
@@ -122,8 +131,17 @@ def _before(pattern: str) -> str:
     return "/".join(words[: words.index(_word(pattern))])
 
 
-def _versions(project: Project, values: Values) -> list[tuple[str, int]]:
-    """Every version on disk, as it is written there; more than once where several files are of it."""
+@dataclass(frozen=True)
+class _Version:
+    """One on disk; text: as it is written there."""
+
+    path: Path
+    text: str
+    number: int
+
+
+def _versions(project: Project, values: Values) -> list[_Version]:
+    """Every version on disk; more than once where several files are of it."""
     pattern = project.convention()
     folders = [project.root / ("/" if pattern.startswith("/") else "")]
     for word in _before(pattern).split("/"):
@@ -133,8 +151,12 @@ def _versions(project: Project, values: Values) -> list[tuple[str, int]]:
         elif word:
             folders = [folder / fill(word, values) for folder in folders]
     wanted = _expression(_word(pattern), values)
-    names = (entry.name for folder in folders for entry in _entries(folder))
-    return [(f"v{found['version']}", int(found["version"])) for name in names if (found := wanted.fullmatch(name))]
+    return [
+        _Version(entry, f"v{found['version']}", int(found["version"]))
+        for folder in folders
+        for entry in _entries(folder)
+        if (found := wanted.fullmatch(entry.name))
+    ]
 
 
 def _entries(folder: Path) -> list[Path]:
