@@ -152,6 +152,7 @@ def open_fabric(options: RunOptions, recipe: Recipe) -> Fabric:
         raise UsageError(f"--devices {options.devices}: this machine has {torch.cuda.device_count()} GPUs")
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would announce devices and precision
     warnings.filterwarnings("ignore", message="`broadcast_buffers` is deprecated")
+    warnings.filterwarnings("ignore", message="The `srun` command is available")  # we start our processes ourselves
     strategy: str | Strategy = "auto"
     if options.devices > 1 or options.strategy == "ddp":
         # buffers are not broadcast: batch norm and spectral norm change theirs between two passes of one step
