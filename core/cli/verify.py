@@ -9,6 +9,7 @@ from vfxgan.cli.render_options import CpuIsa
 from vfxgan.cli.shared import ProgressChoice
 from vfxgan.cli.verify_again import Again, counted, of_rerendered, tell_outcome
 from vfxgan.cli.verify_sequence import SequenceChoice, verify_sequence
+from vfxgan.cli.verify_signatures import RequireSigned, Signatures, Trust, raise_if_wrong
 
 
 def verify(
@@ -43,6 +44,8 @@ def verify(
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="Write what publishing needs of all frames: publish.json.")
     ] = None,
+    trust: Trust = None,
+    require_signed: RequireSigned = False,
     rerender: Annotated[int, typer.Option("--rerender", min=0, help="Make N of them again and compare bytes.")] = 0,
     cpu_isa: CpuIsa = None,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
@@ -61,15 +64,20 @@ def verify(
     check_sources(model, plates, upscale or [])
 
     again = Again(rerender, model, plates, tuple(upscale or ()))
+    signatures = Signatures(trust, require_signed)
+    signatures.check()
     if (frames, start_frame, like, manifest) == (None,) * 4 and not mix_runtimes:
-        _verify_each(out, seeds, again, progress)
+        _verify_each(out, seeds, again, signatures, progress)
         return
     verify_sequence(
-        SequenceChoice(out, frames, seeds, start_frame, like, mix_runtimes, manifest, cpu_isa, again), progress
+        SequenceChoice(out, frames, seeds, start_frame, like, mix_runtimes, manifest, cpu_isa, again, signatures),
+        progress,
     )
 
 
-def _verify_each(out: str, seeds: str | None, again: Again, progress_choice: ProgressChoice) -> None:
+def _verify_each(
+    out: str, seeds: str | None, again: Again, signatures: Signatures, progress_choice: ProgressChoice
+) -> None:
     """Each frame by its own digests alone."""
     from vfxgan.errors import VerifyError
     from vfxgan.latents import parse_seeds
@@ -94,10 +102,12 @@ def _verify_each(out: str, seeds: str | None, again: Again, progress_choice: Pro
             say(problem)
         compared = again.compare(whole)
         problems += [one.problem for one in compared if one.problem]
+        signed = signatures.look(whole)
         if problems:
             raise VerifyError(
                 f"{counted(len(problems), 'problem')}, {len(whole)} of {counted(len(paths), 'frame')} are whole; "
                 "see above, and render again those that are not"
             )
+        raise_if_wrong(signed, len(whole))
     verb = "is" if len(whole) == 1 else "are"
-    tell_outcome(f"{counted(len(whole), 'frame')} {verb} whole{of_rerendered(compared)}", progress_choice)
+    tell_outcome(f"{counted(len(whole), 'frame')} {verb} whole{of_rerendered(compared)}{signed.said}", progress_choice)

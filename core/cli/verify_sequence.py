@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vfxgan.cli.shared import ProgressChoice
 from vfxgan.cli.verify_again import Again, counted, of_rerendered, tell_outcome
+from vfxgan.cli.verify_signatures import Signatures, raise_if_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ class SequenceChoice:
     manifest: Path | None
     cpu_isa: str | None
     again: Again
+    signatures: Signatures
 
 
 def verify_sequence(choice: SequenceChoice, progress_choice: ProgressChoice) -> None:
@@ -61,10 +63,14 @@ def verify_sequence(choice: SequenceChoice, progress_choice: ProgressChoice) -> 
         _say_what_is(report, shown)
         whole = [one.frame.path for one in report.verdicts if one not in report.problems]
         again = choice.again.compare(whole)
+        signed = choice.signatures.look(whole)
         _raise_if_wrong(report, request, choice, [one.path for one in again if one.problem])
+        raise_if_wrong(signed, len(whole))
     written = f"; {choice.manifest} is written" if choice.manifest is not None else ""
     verb = "is" if len(whole) == 1 else "are"
-    tell_outcome(f"{counted(len(whole), 'frame')} {verb} whole{of_rerendered(again)}{written}", progress_choice)
+    tell_outcome(
+        f"{counted(len(whole), 'frame')} {verb} whole{of_rerendered(again)}{signed.said}{written}", progress_choice
+    )
 
 
 def _standard(choice: SequenceChoice) -> "Standard":
