@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from vfxgan.cli import reading
 from vfxgan.cli.render_options import CpuIsa
 from vfxgan.cli.shared import ProgressChoice
 from vfxgan.cli.verify_again import Again, counted, of_rerendered, tell_outcome
@@ -13,7 +14,9 @@ from vfxgan.cli.verify_signatures import RequireSigned, Signatures, Trust, raise
 
 
 def verify(
-    out: Annotated[str, typer.Argument(help="Folder, file, or quoted pattern: 'shot010/####.exr'.")],
+    out: reading.Out = None,
+    shot: reading.Shot = None,
+    version: reading.Version = None,
     frames: Annotated[
         str | None, typer.Option("--frames", help="Frames that must be there, all of one render: 1001-1100.")
     ] = None,
@@ -61,8 +64,9 @@ def verify(
     from vfxgan.render.verify import check_sources
 
     use_threads(1)
+    out = reading.frames_to_read(out, shot, version, model)
+    plates = plates and reading.localised_path(plates, "--in")
     check_sources(model, plates, upscale or [])
-
     again = Again(rerender, model, plates, tuple(upscale or ()))
     signatures = Signatures(trust, require_signed)
     signatures.check()
