@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check trt-api bench wheel constraints clean install-strict install-plain
+.PHONY: help demo test check blender trt-api bench wheel constraints clean install-strict install-plain
 # A facility's PYTHONPATH would come before .venv.
 unexport PYTHONPATH PYTHONHOME
 
@@ -29,6 +29,7 @@ help:
 	@echo 'make test         install the rest (torch among it) and run all tests'
 	@echo 'make check        what a change must pass: ruff, ruff format, mypy --strict, all tests'
 	@echo 'make trt-api      fetch the bindings of TensorRT and CUDA that tests read the API from; part of test and check'
+	@echo 'make blender      install Blender as a Python module (373 MB, Python 3.11) and let it composite our frames'
 	@echo 'make bench        run benchmarks/ and print the figures'
 	@echo 'make wheel        build dist/vfxgan-*.whl'
 	@echo 'make constraints  resolve constraints.txt anew for Python 3.10 to 3.13 (needs uv)'
@@ -51,6 +52,20 @@ check: .venv/with-all .venv/with-trt-api install-strict
 	$(BIN)/mypy --strict -p vfxgan
 	MYPYPATH=$(HOST_PATHS) $(BIN)/mypy --config-file= --strict -p vfxgan_client -p vfxgan_nuke -p vfxgan_houdini
 	$(BIN)/python -m pytest
+
+# A real host that runs headless; bpy is built for one Python only. A test of `make test` skips without it.
+BPY_PYTHON ?= python3.11
+BPY := bpy==4.5.15
+
+blender: .venv/with-all install-plain .venv-blender/with-bpy
+	$(BIN)/python -m pytest tests/plugins/test_blender.py
+
+.venv-blender/with-bpy:
+	@$(BPY_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { echo \
+		'vfxgan: $(BPY) is built for Python 3.11; name one: make blender BPY_PYTHON=/path/to/python3.11' >&2; exit 1; }
+	$(BPY_PYTHON) -m venv .venv-blender
+	.venv-blender/bin/python -m pip --disable-pip-version-check --no-input install --quiet $(BPY)
+	@touch $@
 
 # Without a network or gcc it says what is missing, and the tests that need it skip with that reason.
 trt-api: .venv/made
@@ -77,7 +92,7 @@ constraints: .venv/made
 
 # .venv goes too: a strict editable install in it points into build/.
 clean:
-	rm -rf .venv build dist vfxgan.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis shot010 shot010.png
+	rm -rf .venv .venv-blender build dist vfxgan.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis shot010 shot010.png
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/made:
