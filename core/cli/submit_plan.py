@@ -181,7 +181,10 @@ def _first(*values: Any) -> Any:
 
 def _engine_words(text: str, found: FarmRender) -> tuple[str, ...]:
     """Options of `vfxgan export MODEL --trt`, read by its own parser."""
+    from pydantic import ValidationError
+
     from vfxgan.errors import UsageError
+    from vfxgan.spec import describe
 
     option = f"--build-engine {text!r}"
     if found.runtime not in ("tensorrt", "auto"):
@@ -199,7 +202,12 @@ def _engine_words(text: str, found: FarmRender) -> tuple[str, ...]:
     if wrong or given["progress"].value != "bar":
         raise UsageError(f"{option}: --{(wrong or ['progress'])[0].replace('_', '-')} is nothing for this step")
     of_engine = ("tile", "profile", "workspace", "opt_level", "hardware_compat", "version_compat")
-    build_options(True, given["batch"], *(given[name] for name in of_engine))
+    try:
+        build_options(True, given["batch"], *(given[name] for name in of_engine))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
+    except ValidationError as error:
+        raise UsageError(f"{option}: {describe(error)}") from error
     if found.any_size and not (given["tile"] or given["profile"]):
         raise UsageError(f"{option}: the model takes pictures of any size, an engine does not: give '--tile HxW'")
     return tuple(words)

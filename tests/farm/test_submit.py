@@ -1,0 +1,232 @@
+"""`vfxgan submit`: what is wrong with a render is said there, and what was meant there is what the farm does."""
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vfxgan.cli.optional_values import with_values
+from vfxgan.cli.render_request import request_of
+from vfxgan.cli.submit_render import parse
+from vfxgan.images import Picture, write_picture
+
+BLACK = Picture(np.zeros((8, 8, 3), np.float16), ("R", "G", "B"))
+SEEDS = ("--seeds", "0-9", "--out", "out/####.exr")
+
+
+def lines(cli: Any, *words: object) -> list[list[str]]:
+    """The words of each command line."""
+    result = cli("submit", "--to", "commands", *words)
+    assert result.code == 0, result
+    return [shlex.split(line) for line in result.out.splitlines()]
+
+
+def value(words: list[str], option: str) -> str:
+    return words[words.index(option) + 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--seeds", "5-1x0"], "--seeds '5-1x0' is not a range of seeds"),
+        (["--seeds", "0-9", "--frames", "20"], "no seed goes to frame 20"),
+        (["--seeds", "0-9", "--foo"], "No such option: --foo"),
+        (["--seeds", "0-9", "--colorspace", "ACESgc"], "has no space 'ACESgc'; close names: ACEScg"),
+        (["--seeds", "0-9", "--bit-depth", "16"], "--bit-depth 16 does not go with EXR"),
+        (["--seeds", "0-9", "--runtime", "cuda"], "--runtime 'cuda' is unknown"),
+        (["--seeds", "0-9", "--devices", "0,1"], "--devices 0,1 are GPUs and the runtime onnxruntime is for CPUs"),
+        (["--seeds", "0-9", "--cpu-isa", "avx2"], "--cpu-isa avx2: onnxruntime picks its kernels"),
+        (["--seeds", "0-9", "--engine", "e.plan"], "--engine e.plan goes with --runtime tensorrt"),
+        (["--seeds", "0-9", "--require-runtime", "@x.exr"], "--require-runtime @x.exr"),
+        (["--seeds", "0-9", "--progress", "none"], "--progress is not for submit: the engine says how"),
+        (["--seeds", "0-9", "--preview", "p.png"], "--preview is not for submit: a chunk sees its own frames only"),
+        (["--in", "plate/####.exr"], "--in 'plate/####.exr': no plates there"),
+        (["lost.onnx", "--seeds", "0-9"], "lost.onnx: no such model file"),
+        (["--seeds", "0-9", "--runtime", "tensorrt"], "--require-runtime 'runtime=tensorrt,device=\"NVIDIA L40S\"'"),
+        (["--seeds", "0-9", "--runtime", "auto"], "--runtime auto: unlike GPUs give unlike frames"),
+        (["--seeds", "0-9", "--chunk", "0"], "--chunk 0 is outside 1 … 100000 frames"),
+        (["--seeds", "0-9", "--cores", "0", "--retries", "-1"], "--cores 0 is outside 1 … 1024 cores; --retries -1 is"),
+        (["--seeds", "0-9", "--priority", "101"], "--priority 101 is outside 0 … 100"),
+        (["--seeds", "0-9", "--name", "a\nb"], "--name 'a\\nb': holds control characters"),
+        (["--seeds", "0-9", "--name", "n" * 129], "--name: 129 characters"),
+        (["--seeds", "0-9", "--extra", "--x"], "--extra --x: --to openjd starts no command"),
+        (["--seeds", "0-9", "--no-verify", "--manifest", "p.json"], "--manifest p.json: the verify step writes it"),
+        (["--seeds", "0-9", "--build-engine"], "--build-engine '': the render's runtime is onnxruntime"),
+    ],
+)
+def test_what_is_wrong_is_said_at_submission_in_one_line(cli: Any, words: list[str], reason: str) -> None:
+    result = cli("submit", "--to", "openjd", "--out", "out/####.exr", *words)
+    assert result.code in (1, 2), result
+    assert reason in result.line
+    assert len(result.err.strip().splitlines()) == 1
+    assert result.out == ""
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["out\n/####.exr", "o\x1b[0mut/####.exr", "out\u2028/####.exr"])
+def test_a_path_with_a_line_break_or_a_control_character_is_refused(cli: Any, tiny: Path, name: str) -> None:
+    result = cli("submit", "--to", "commands", tiny, "--seeds", "0", "--out", name)
+    assert result.code == 2
+    assert "holds control characters" in result.line
+
+
+def test_without_an_engine_the_engines_are_named(cli: Any) -> None:
+    assert "give --to openjd, deadline, slurm, opencue or commands" in cli("submit", *SEEDS).line
+    assert "--to 'lsf' is unknown; use openjd, deadline" in cli("submit", "--to", "lsf", *SEEDS).line
+
+
+def test_a_dry_run_writes_nothing_and_says_what_the_engine_could_not(cli: Any, tiny: Path) -> None:
+    result = cli("submit", "--to", "openjd", tiny, *SEEDS, "--chunk", 4, "--dry-run")
+    assert result.code == 0, result
+    assert "Render     10 frames in 3 tasks: vfxgan render" in result.out
+    assert "Verify     1 task, after Render: vfxgan verify" in result.out
+    wrong = cli("submit", "--to", "openjd", tiny, "--seeds", "0", "--out", "{{x}}/#.exr", "--dry-run")
+    assert "mean something to Open Job Description" in wrong.line
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("how", ["no shell", "sh"])
+def test_each_line_is_a_whole_command_and_their_union_is_the_local_render(
+    cli: Any, tiny: Path, on_path: None, frames_of: Any, how: str
+) -> None:
+    folder = '-it\'s; `touch x` & "y" | z ä 木 *'
+    result = cli("submit", "--to", "commands", tiny, "--seeds", "3-8", "--out", f"a/../{folder}/####.exr", "--chunk", 3)
+    assert "lines 1-2 Render, then 3 Verify" in result.err
+    assert len(result.out.splitlines()) == 3
+    for line in result.out.splitlines():
+        words = shlex.split(line) if how == "no shell" else ["sh", "-c", line]
+        done = subprocess.run(words, cwd="/", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert cli("render", tiny, "--seeds", "3-8", "--out", "whole/####.exr").code == 0
+    assert frames_of(Path(folder)) == frames_of(Path("whole"))
+    assert sorted(path.name for path in Path().iterdir()) == sorted([folder, "whole"])
+
+
+def test_lines_for_windows_are_quoted_for_windows_and_their_paths_mapped(cli: Any, tiny: Path, tmp_path: Path) -> None:
+    Path("vfxgan.toml").write_text(
+        f'[farm]\nsystem = "windows"\ncommand = "C:/Program Files/vfxgan.exe"\n[[paths]]\nlinux = "{tmp_path}"\n'
+        'windows = "P:\\\\show"\n'
+    )
+    model = tmp_path / "models" / "m.onnx"
+    model.parent.mkdir()
+    model.write_bytes(tiny.read_bytes())
+    result = cli("submit", "--to", "commands", "models/m.onnx", "--seeds", "0-2", "--out", "my shot/####.exr")
+    assert result.code == 0, result
+    line = result.out.splitlines()[0]
+    assert line.startswith(
+        '"C:/Program Files/vfxgan.exe" render P:\\show\\models\\m.onnx --out "P:\\show\\my shot\\####.exr"'
+    )
+
+
+def test_what_the_submitter_meant_is_written_out(
+    cli: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("vfxgan.toml").write_text(
+        f'model = "{tiny}"\nruntime = "openvino"\ncolorspace = "ACEScg"\n[farm]\nchunk = 4\ncommand = "/opt/vfxgan"\n'
+    )
+    Path("picks.txt").write_text("7 3 # and\n5")
+    monkeypatch.setenv("OCIO", "ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4")
+    first, last = lines(cli, "--seeds", "@picks.txt", "--start-frame", "1001", "--out", "out/####.exr", "--cores", 2)
+    assert first[:3] == ["/opt/vfxgan", "render", str(tiny)]
+    assert value(first, "--seeds") == "7,3,5"
+    assert value(first, "--start-frame") == "1001"
+    assert value(first, "--frames") == "1001-1003"
+    assert value(first, "--runtime") == "openvino"
+    assert value(first, "--colorspace") == "ACEScg"
+    assert value(first, "--ocio").startswith("ocio://studio")
+    assert value(first, "--threads") == "2"
+    assert value(first, "--out") == str(tmp_path / "out" / "####.exr")
+    assert last[:3] == ["/opt/vfxgan", "verify", str(tmp_path / "out" / "####.exr")]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--seeds", "0-9", "--z-interval", "0.5", "--batch", "4", "--overwrite", "--bit-depth", "float"),
+        ("--walk", "-5-10", "--keys", "0,7,3", "--ease", "--loop", "--interpolation", "spline"),
+        ("--seeds", "0-9", "--upscale", "--mix", "0.5", "--tile", "0", "--compression", "dwaa:45"),
+        ("--in", "plate/####.exr", "--frames", "1-3", "--skip-missing", "--handles", "1", "--tile-exact"),
+        ("--in", "plate/####.exr", "--in-colorspace", "ACEScg", "--bad-pixels", "zero", "--keep-channels"),
+    ],
+)
+def test_a_chunk_is_asked_for_what_was_asked_for(cli: Any, tiny: Path, words: tuple[str, ...]) -> None:
+    Path("plate").mkdir()
+    for number in range(5):
+        write_picture(Path(f"plate/{number:04d}.exr"), BLACK)
+    model = "upscaler" if words[0] == "--in" else str(tiny)
+    found = lines(cli, model, *words, "--out", "out/####.exr", "--chunk", 100)[0][2:]
+    asked = request_of(parse("render", with_values(["render", model, *words, "--out", "out/####.exr"])[1:]))
+    there = request_of(parse("render", found))
+    same = ("seeds", "skip_missing", "start_frame", "batch", "consent", "model")
+    assert {name: getattr(there, name) for name in same} == {name: getattr(asked, name) for name in same}
+    assert there.output == asked.output or words[0] in ("--walk", "--seeds")  # a walk's keys, a model's path
+    assert there.output.ease == asked.output.ease
+    assert there.output.mix == asked.output.mix
+    assert there.frames == {"--seeds": "0-9", "--walk": "-5-10"}.get(words[0], "0-4")
+    assert there.runtime == "onnxruntime"
+
+
+def test_a_single_plate_is_one_task_without_frames(cli: Any) -> None:
+    write_picture(Path("p.exr"), BLACK)
+    found = lines(cli, "upscaler", "--in", "p.exr", "--out", "up.exr")
+    assert len(found) == 2
+    assert "--frames" not in found[0]
+
+
+def test_frames_made_like_one_that_is_there_are_made_by_its_recipe(cli: Any, tiny: Path) -> None:
+    assert cli("render", tiny, "--seeds", "4", "--z-interval", "0.3", "--out", "one/####.exr").code == 0
+    words = ("--like", "one/0004.exr", "--model", tiny, "--seeds", "0-9", "--frames", "2-5", "--out", "out/####.exr")
+    for line in lines(cli, *words, "--chunk", 2):
+        assert line[0] == "vfxgan"
+        assert cli(*line[1:]).code == 0
+    assert len(list(Path("out").iterdir())) == 4
+    recipe = json.loads(cli("inspect", "out/0005.exr", "--json").out)
+    assert "0.3" in json.dumps(recipe)
+
+
+def test_gpu_jobs_take_a_fingerprint_or_say_that_any_will_do(cli: Any, tiny: Path) -> None:
+    gpu = (tiny, *SEEDS, "--runtime", "onnxruntime-cuda")
+    first = lines(cli, *gpu, "--require-runtime", 'device="NVIDIA L40S"')[0]
+    assert value(first, "--require-runtime") == 'device="NVIDIA L40S"'
+    assert "--mix-runtimes" in lines(cli, *gpu, "--mix-runtimes")[0]
+    assert "--mix-runtimes" in lines(cli, *gpu, "--mix-runtimes")[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("--foo", "--build-engine '--foo': No such option: --foo"),
+        ("--tile 5", "--build-engine '--tile 5': --tile '5': give HxW in pixels"),
+        ("--opt-level '5", "No closing quotation"),
+        ("--out x.onnx", "--out is nothing for this step"),
+        ("--progress json", "--progress is nothing for this step"),
+        ("--profile 1x1,2x2", "--build-engine '--profile 1x1,2x2': --profile '1x1,2x2': give three sizes"),
+    ],
+)
+def test_options_of_the_engine_step_are_read_by_exports_own_parser(
+    cli: Any, tiny: Path, words: str, reason: str
+) -> None:
+    gpu = (tiny, *SEEDS, "--runtime", "tensorrt", "--require-runtime", "device=x")
+    result = cli("submit", "--to", "commands", *gpu, f"--build-engine={words}")
+    assert result.code == 2
+    assert reason in result.line
+    assert result.out == ""
+
+
+def test_a_version_that_was_claimed_for_a_job_is_given_back_if_it_is_not_submitted(cli: Any, tiny: Path) -> None:
+    Path("vfxgan.toml").write_text(
+        f'model = "{tiny}"\n[output]\npattern = "renders/{{shot}}/{{version}}/{{shot}}.####.exr"\n'
+    )
+    shot = ("submit", "--to", "openjd", "--shot", "sh010", "--version", "next", "--seeds", "0-3")
+    assert cli(*shot, "--chunk", 0).code == 2
+    assert cli(*shot, "--name", "x" * 200).code == 2
+    assert not Path("renders/sh010/v001").exists()
+    assert cli(*shot).code == 0
+    assert Path("renders/sh010/v001").is_dir()
+    assert cli(*shot).code == 0
+    assert Path("renders/sh010/v002").is_dir()
+    assert [path.name for path in Path("farm").iterdir()] == ["sh010"]
