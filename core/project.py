@@ -23,6 +23,8 @@ class FarmSettings:
         chunk: frames of a task; None: submit's own default.
         target_seconds: of a task; None: tasks keep their size.
         priority: 0 … 100.
+        partition: of Slurm.
+        queue: of AWS Deadline Cloud, its id.
         extra: words of the table `[farm.extra]`, by engine; all engines are in it.
     """
 
@@ -36,6 +38,12 @@ class FarmSettings:
     partition: str | None = None
     queue: str | None = None
     extra: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: dict.fromkeys(ENGINES, ()))
+
+    def words(self, engine: str) -> tuple[str, ...]:
+        """Options for the command that submits to the engine; those of `extra` come last, where they win."""
+        named = {"slurm": ("--partition", self.partition), "deadline": ("--queue-id", self.queue)}
+        option, value = named.get(engine, ("", None))
+        return (*((f"{option}={value}",) if value else ()), *self.extra.get(engine, ()))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ ENGINES = ("openjd", "deadline", "slurm", "opencue", "commands")
 # Those of vfxgan.render.runtimes, and auto; a test compares, because loading them takes longer than a short command.
 RUNTIMES = ("onnxruntime", "openvino", "onnxruntime-cuda", "tensorrt", "auto")
 TOKENS = ("shot", "version", "view", "model")
-DEFAULT_PATTERN_EXAMPLE = "renders/{shot}/{version}/{shot}_{version}.####.exr"
 SHOWN_CHARACTERS = 60
 
 _PADDING = re.compile(r"#+|@+|%\d*d|\$F\d*")
@@ -30,6 +29,7 @@ class Key:
         check: the value's problem as the rest of a sentence (`is 0, not 1 … 100000`), or "".
         takes: for people.
         about: one sentence, for the documentation.
+        example: as it stands in a file.
         default: where the key is absent; None: there is none, or the command has its own.
     """
 
@@ -37,6 +37,7 @@ class Key:
     check: Callable[[Any], str]
     takes: str
     about: str
+    example: str
     default: Any = None
 
 
@@ -132,33 +133,47 @@ def _view_problem(value: str, said: str) -> str:
     return ""
 
 
+# What starts a job of the engines that have something to start; and an example.
+_EXTRA = {
+    "deadline": ("`deadline bundle submit`", '["--farm-id=farm-0123456789abcdef"]'),
+    "slurm": ("`sbatch`", '["--account=fx"]'),
+    "opencue": ("OpenCue", "[]"),
+}
 _PATH = "path, from the file's folder"
 KEYS: tuple[Key, ...] = (
-    Key("model", _model, f"{_PATH}; or a packaged name", "Model where none is named and `$VFXGAN_MODEL` is not set."),
-    Key("upscaler", _model, f"{_PATH}; or a packaged name", "The same for plates (`--in`); absent: `model`."),
-    Key("colorspace", _text, "OCIO space", "`--colorspace` of EXR frames; a PNG is sRGB whatever it says."),
-    Key("in_colorspace", _text, "OCIO space", "`--in-colorspace` of plates."),
-    Key("ocio", _text, f"{_PATH}; or ocio://…", "`--ocio` where `$OCIO` is not set."),
-    Key("bit_depth", _one_of("half", "float"), "half, float", "`--bit-depth` of EXR frames."),
-    Key("compression", _text, "zips, zip:4, dwaa:45, …", "`--compression` of EXR frames."),
-    Key("runtime", _one_of(*RUNTIMES), ", ".join(RUNTIMES), "`--runtime`."),
-    Key("threads", _number(1, 1024), "1 … 1024", "`--threads`."),
-    Key("output.pattern", pattern_problem, "pattern with tokens", "Where frames go that have no `--out`."),
-    Key("output.root", _text, _PATH, "Folder that the pattern starts from; absent: the file's."),
-    Key("output.shot", _name, "name", "`{shot}` where there is no `--shot`."),
-    Key("output.view", _name, "name", "`{view}` of pictures whose `--in` has no `%V`.", "main"),
-    Key("output.version_digits", _number(1, 8), "1 … 8", "Digits of `{version}`: 3 is v001.", 3),
-    Key("farm.to", _one_of(*ENGINES), ", ".join(ENGINES), "`--to` of `vfxgan submit`."),
-    Key("farm.command", _text, "path or name", "The `vfxgan` command on the farm.", "vfxgan"),
-    Key("farm.system", _one_of(*SYSTEMS), ", ".join(SYSTEMS), "What farm nodes run; paths are mapped for it.", "linux"),
-    Key("farm.chunk", _number(1, 100_000), "1 … 100000", "Frames of a task."),
-    Key("farm.target_seconds", _number(1, 86_400), "1 … 86400", "How long a task is to take, where the engine adapts."),
-    Key("farm.priority", _number(0, 100), "0 … 100", "The higher the sooner.", 50),
-    Key("farm.retries", _number(0, 100), "0 … 100", "Of a task that failed.", 2),
-    Key("farm.partition", _text, "name", "Slurm's partition."),
-    Key("farm.queue", _text, "name", "Queue of the other engines."),
-    *(Key(f"farm.extra.{name}", _words, "list of words", f"Added to what starts {name}.") for name in ENGINES),
-)
+    Key("model", _model, f"{_PATH}; or a packaged name", "Model where none is named and `$VFXGAN_MODEL` is not set.",
+        '"models/fire.onnx"'),
+    Key("upscaler", _model, f"{_PATH}; or a packaged name", "The same for plates (`--in`); absent: `model`.",
+        '"models/twice.onnx"'),
+    Key("colorspace", _text, "OCIO space", "`--colorspace` of EXR frames; a PNG is sRGB whatever it says.", '"ACEScg"'),
+    Key("in_colorspace", _text, "OCIO space", "`--in-colorspace` of plates, also where a file says another.",
+        '"ACEScg"'),
+    Key("ocio", _text, f"{_PATH}; or ocio://…", "`--ocio` where `$OCIO` is not set.", '"colour/config.ocio"'),
+    Key("bit_depth", _one_of("half", "float"), "half, float", "`--bit-depth` of EXR frames.", '"half"'),
+    Key("compression", _text, "zips, zip:4, dwaa:45, …", "`--compression` of EXR frames.", '"zip:4"'),
+    Key("runtime", _one_of(*RUNTIMES), ", ".join(RUNTIMES), "`--runtime`.", '"openvino"'),
+    Key("threads", _number(1, 1024), "1 … 1024", "`--threads`.", "8"),
+    Key("output.pattern", pattern_problem, "pattern with tokens", "Where frames go that have no `--out`.",
+        '"renders/{shot}/{version}/{model}/{shot}_{model}_{version}.####.exr"'),
+    Key("output.root", _text, _PATH, "Folder that the pattern starts from; absent: the file's.", '"sequences"'),
+    Key("output.shot", _name, "name", "`{shot}` where there is no `--shot`.", '"sh010"'),
+    Key("output.view", _name, "name", "`{view}` of pictures whose `--in` has no `%V`.", '"main"', "main"),
+    Key("output.version_digits", _number(1, 8), "1 … 8", "Digits of `{version}`: 3 is v001.", "3", 3),
+    Key("farm.to", _one_of(*ENGINES), ", ".join(ENGINES), "`--to` of `vfxgan submit`.", '"slurm"'),
+    Key("farm.command", _text, "path or name", "The `vfxgan` command on the farm.", '"/opt/vfxgan/bin/vfxgan"',
+        "vfxgan"),
+    Key("farm.system", _one_of(*SYSTEMS), ", ".join(SYSTEMS), "What farm nodes run; paths are mapped for it.",
+        '"linux"', "linux"),
+    Key("farm.chunk", _number(1, 100_000), "1 … 100000", "Frames of a task.", "20"),
+    Key("farm.target_seconds", _number(1, 86_400), "1 … 86400", "How long a task is to take, where the engine adapts.",
+        "300"),
+    Key("farm.priority", _number(0, 100), "0 … 100", "The higher the sooner.", "50", 50),
+    Key("farm.retries", _number(0, 100), "0 … 100", "Of a task that failed.", "2", 2),
+    Key("farm.partition", _text, "name", "Slurm's partition: `--partition`.", '"gpu"'),
+    Key("farm.queue", _text, "id", "AWS Deadline Cloud's queue: `--queue-id`.", '"queue-0123456789abcdef"'),
+    *(Key(f"farm.extra.{name}", _words, "list of words", f"Options of {about}, before those of `submit --extra`.",
+          example) for name, (about, example) in _EXTRA.items()),
+)  # fmt: skip
 BY_NAME = {key.name: key for key in KEYS}
 TABLES = ("output", "farm", "farm.extra")
 ROWS = "paths"

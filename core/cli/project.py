@@ -1,5 +1,6 @@
 """`vfxgan project`: the settings that hold in the working folder, and where each comes from."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,9 @@ def project(
     claim: Annotated[
         bool, typer.Option("--claim", help="Make the folder of the next version, so that nobody else gets it.")
     ] = False,
+    init: Annotated[
+        bool, typer.Option("--init", help="Write a vfxgan.toml here with every key as a comment; none is replaced.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """The project's settings, where each comes from, and where a render of the shot goes.
@@ -32,6 +36,11 @@ def project(
     from vfxgan.errors import UsageError
     from vfxgan.project_report import report
 
+    if init:
+        from vfxgan.project_example import write_example
+
+        print(write_example(Path.cwd()))
+        return
     found, problems = _look(as_json)
     target, lacks = None, ""
     if found.output is not None or shot or version or view or claim:

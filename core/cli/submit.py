@@ -70,7 +70,7 @@ def submit(
     engine = find_engine(chosen)
     if manifest is not None and not verify:
         raise UsageError(f"--manifest {manifest}: the verify step writes it; leave out --no-verify")
-    words = [*settings.extra.get(engine.name, ()), *(extra or ())]
+    words = [*settings.words(engine.name), *(extra or ())]
     if words and not engine.submits:
         raise UsageError(f"--extra {words[0]}: --to {engine.name} starts no command that could take it")
     asked = Asked(

@@ -77,9 +77,18 @@ def test_a_whole_file_is_read(write: Callable[[str], Path], tmp_path: Path) -> N
     )
     assert project.farm.extra["slurm"] == ("--account=fx", "--mem=8G")
     assert project.farm.extra["opencue"] == ()
+    assert project.farm.words("slurm") == ("--account=fx", "--mem=8G")
     assert project.target("sh010", 3, "%V", "fire 2") == str(
         tmp_path / "../out/renders/sh010/v0003/%V/sh010_fire-2_v0003.####.exr"
     )
+
+
+def test_partition_and_queue_are_options_of_their_engines(write: Callable[[str], Path]) -> None:
+    write("[farm]\npartition = 'gpu'\nqueue = 'queue-1'\nextra.slurm = ['--qos=high']\n")
+    farm = find_project().farm
+    assert farm.words("slurm") == ("--partition=gpu", "--qos=high")
+    assert farm.words("deadline") == ("--queue-id=queue-1",)
+    assert farm.words("openjd") == farm.words("commands") == ()
 
 
 def test_the_nearest_file_above_the_working_folder_holds(
