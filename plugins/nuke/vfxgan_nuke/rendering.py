@@ -134,7 +134,9 @@ def _take(event: Event, shown: Shown, rendered: Rendered) -> None:
 
 
 def _colourspace(command: Command, order: Elements | Plates, rendered: Rendered, folder: str | None) -> str:
-    """What a frame itself says, so that the project's settings and the command's defaults are in it."""
+    """As ordered, else what a frame itself says, since the project's settings and the command's defaults are in it."""
+    if isinstance(order, Elements) and order.colourspace is not None:
+        return order.colourspace
     facts = ask(command, ["inspect", "--json", rendered.paths[rendered.first]], folder=folder)
     recipe = facts.get("recipe")
     if recipe is None:

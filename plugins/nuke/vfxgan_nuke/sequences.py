@@ -15,10 +15,10 @@ FRAMES = (".exr", ".png")  # that vfxgan writes
 PLATES = (".exr", ".png", ".tif", ".tiff", ".dpx")  # that it reads
 MOST = 1_000_000
 SEED_LIMIT = 2**32
-_PADDING = re.compile(r"%0?\d*d|#+|@+|\$F\d*")
+_PADDINGS = (re.compile(r"%0?\d*d"), re.compile(r"#+"), re.compile(r"@+|\$F\d*"))  # Nuke has the first two
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
-# A name that Nuke would take for an expression, or that splits its field in two.
-_UNREADABLE = re.compile(r"[\[\]\"\n]")
+# In a file knob, brackets and dollars are expressions, and a backslash takes the meaning of what follows.
+_EXPRESSION = re.compile(r"[\[\]$\\\"\n]")
 
 
 def check_seeds(text: str) -> None:
@@ -65,8 +65,8 @@ def check_target(text: str) -> None:
     """
     if not text:
         raise Refusal("there is no output; name a sequence, such as /shots/010/elements/fire.%04d.exr")
-    if _UNREADABLE.search(text):
-        raise Refusal(f"output {text}: Nuke takes [ ] and quotes in a file name for an expression; choose another name")
+    if _EXPRESSION.search(nuke_name(text)):
+        raise Refusal(f'output {text}: Nuke takes [ ] $ \\ " in a file name for an expression; choose another name')
     path = Path(text)
     if path.suffix.lower() not in FRAMES:
         raise Refusal(f"output {text}: vfxgan writes .exr and .png; end the name with one of them")
@@ -84,7 +84,7 @@ def check_sequence(text: str) -> None:
 
 def is_sequence(text: str) -> bool:
     """Does the file's name have a place for the frame's number?"""
-    return _PADDING.search(Path(text).name) is not None
+    return any(padding.search(Path(text).name) for padding in _PADDINGS)
 
 
 def folder_of(pattern: str) -> Path:
@@ -134,5 +134,6 @@ def nuke_name(pattern: str) -> str:
             return marks
         return f"%0{int(marks[2:] or 1) if marks[0] == '$' else len(marks)}d"
 
-    folder, name = Path(pattern).parent, Path(pattern).name
-    return (folder / _PADDING.sub(padded, name)).as_posix()
+    path = Path(pattern)
+    padding = next((padding for padding in _PADDINGS if padding.search(path.name)), None)
+    return path.as_posix() if padding is None else (path.parent / padding.sub(padded, path.name)).as_posix()
