@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from vfxgan import __version__
-from vfxgan.cli import compare, dataset, evaluate, export, files, models, project, render, submit, train, verify
+from vfxgan.cli import (
+    compare,
+    dataset,
+    evaluate,
+    export,
+    files,
+    models,
+    plugins,
+    project,
+    render,
+    submit,
+    train,
+    verify,
+)
 from vfxgan.cli.option_groups import SectionedCommand
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
@@ -37,6 +50,7 @@ app.command("inspect")(files.inspect)
 app.command("models")(models.models)
 app.command("doctor")(models.doctor)
 app.command("project")(project.project)
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(train.app, name="train")
 app.command("evaluate")(evaluate.evaluate)

@@ -94,7 +94,7 @@ def test_a_variable_that_the_command_needs_is_kept_or_restored(stand_in: Callabl
     )
 
 
-ODD = ['it\'s a "cut"; touch made', "`touch made` && a|b", "größe-日本", "-v", "two\\nlines"]
+ODD = ['it\'s a "cut"; touch made', "`touch made` && a|b", "größe-日本", "-v", "two\nlines"]
 
 
 @pytest.mark.parametrize("name", ODD)

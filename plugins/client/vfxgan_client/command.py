@@ -15,6 +15,7 @@ from vfxgan_client.errors import ClientError, NotFound, WrongVersion
 from vfxgan_client.processes import quiet_start
 
 VARIABLE = "VFXGAN_COMMAND"
+INSTALLED = "VFXGAN_INSTALLED_COMMAND"  # set by the hook that `vfxgan plugins install` wrote
 MINIMUM = (0, 1, 0)  # the oldest whose lines and options the plug-ins understand
 SAYS_VERSION_WITHIN_S = 60.0  # a first start from a cold network drive
 INSTALL = "install it (pip install vfxgan), or name its vfxgan in $VFXGAN_COMMAND or in the plug-in's settings"
@@ -29,7 +30,7 @@ class Command:
 
 
 def find_command(setting: str | None = None, environment: Mapping[str, str] | None = None) -> Command:
-    """Find `vfxgan`: the setting, else $VFXGAN_COMMAND, else PATH; the first that is given is the one.
+    """Find `vfxgan`: the setting, else $VFXGAN_COMMAND, else the one that installed the plug-in, else PATH.
 
     Args:
         setting: path of the program, from the plug-in's settings; None or empty: not set.
@@ -39,7 +40,8 @@ def find_command(setting: str | None = None, environment: Mapping[str, str] | No
         WrongVersion: it is older than this client understands, or not vfxgan.
     """
     variables = dict(os.environ) if environment is None else dict(environment)
-    program = _named(setting, "the setting") or _named(variables.get(VARIABLE), f"${VARIABLE}") or _on_path(variables)
+    named = [(setting, "the setting"), *((variables.get(name), f"${name}") for name in (VARIABLE, INSTALLED))]
+    program = next((path for path in (_named(*each) for each in named) if path), None) or _on_path(variables)
     if program.lower().endswith((".bat", ".cmd")):  # Windows gives those to its shell, arguments and all
         raise NotFound(f"{program} is a batch file, which a shell would run; name vfxgan.exe itself")
     return Command(program, _checked_version(program, variables))
