@@ -82,6 +82,8 @@ def words_of(request: RenderRequest, job: Job, cpu_isa: str | None, there: PathT
     words = [model_there(job.model, there)]
     for option, value in values:
         words += _option(option, str(value))
+    if request.sign is not None:
+        words += ["--sign", *(there(whole(str(path))) for path in request.sign)]
     return (*words, *_flags(request))
 
 

@@ -58,7 +58,8 @@ def options_of_render() -> dict[str, bool]:
     """Options that a row of shots may set, without their dashes; whether each is a flag."""
     names = {}
     for parameter in _parser("render").params:
-        if parameter.param_type_name == "option" and parameter.name not in (*NOT_FOR_FARMS, "shot"):
+        is_one_value = parameter.param_type_name == "option" and parameter.nargs == 1
+        if is_one_value and parameter.name not in (*NOT_FOR_FARMS, "shot"):
             names |= {opt.removeprefix("--"): parameter.is_flag for opt in parameter.opts if opt.startswith("--")}
     return {name: is_flag for name, is_flag in names.items() if not name.startswith("preview") and name != "help"}
 

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vfxgan.cli.optional_values import with_values
-from vfxgan.cli.render_request import request_of
-from vfxgan.cli.submit_render import parse
+from vfxgan.cli.submit_render import options_of_render, parse
 from vfxgan.images import Picture, write_picture
 
 BLACK = Picture(np.zeros((8, 8, 3), np.float16), ("R", "G", "B"))
+LEFT = {"multiView": "left", "view": "left"}
 SEEDS = ("--seeds", "0-9", "--out", "out/####.exr")
 
 
@@ -143,31 +142,56 @@ def test_what_the_submitter_meant_is_written_out(
     assert last[:3] == ["/opt/vfxgan", "verify", str(tmp_path / "out" / "####.exr")]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("--seeds", "0-9", "--z-interval", "0.5", "--batch", "4", "--overwrite", "--bit-depth", "float"),
-        ("--walk", "-5-10", "--keys", "0,7,3", "--ease", "--loop", "--interpolation", "spline"),
-        ("--seeds", "0-9", "--upscale", "--mix", "0.5", "--tile", "0", "--compression", "dwaa:45"),
-        ("--in", "plate/####.exr", "--frames", "1-3", "--skip-missing", "--handles", "1", "--tile-exact"),
-        ("--in", "plate/####.exr", "--in-colorspace", "ACEScg", "--bad-pixels", "zero", "--keep-channels"),
-    ],
-)
-def test_a_chunk_is_asked_for_what_was_asked_for(cli: Any, tiny: Path, words: tuple[str, ...]) -> None:
-    Path("plate").mkdir()
+# All options of render that a chunk may be given, in commands that take them.
+CASES = {
+    "seeds": "--seeds 0-9 --start-frame 7 --z-interval 0.5 --batch 4 --overwrite --mix-runtimes --bit-depth float "
+    "--compression zip:4 --colorspace ACEScg --ocio ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4 --threads 3",
+    "runtime": "--seeds 0-9 --runtime openvino --cpu-isa avx2 --devices cpu,cpu --require-runtime device=cpu",
+    "engine": "--seeds 0-9 --runtime tensorrt --engine {folder}/e.plan --require-runtime device=x",
+    "walk": "--walk -5-10 --keys 0,7,3 --ease --loop --interpolation spline",
+    "upscale": "--seeds 0-9 --upscale upscaler --mix 0.5 --tile 0 --tile-anyway",
+    "plates": "--in {folder}/####.exr --frames 1-3 --skip-missing --handles 1 --tile-exact --regrain 0.5 --temporal 1",
+    "pictures": "--in {folder}/####.exr --in-colorspace ACEScg --bad-pixels zero --keep-channels --encoding srgb "
+    "--layer a --part 0 --view left",
+    "like": "--like {folder}/like.exr --seeds 0-9 --frames 2-5",
+}
+# Frames are the chunk's, and handles are among them; a version is in the path by then; the model is the first word.
+NOT_IN_CHUNKS = {"out", "model", "version", "frames", "handles"}
+
+
+@pytest.fixture
+def folder(cli: Any, tiny: Path, tmp_path: Path) -> Path:
+    """Five plates, a frame to be like, and an engine's file."""
+    plates = tmp_path / "plate"
+    plates.mkdir()
     for number in range(5):
-        write_picture(Path(f"plate/{number:04d}.exr"), BLACK)
-    model = "upscaler" if words[0] == "--in" else str(tiny)
-    found = lines(cli, model, *words, "--out", "out/####.exr", "--chunk", 100)[0][2:]
-    asked = request_of(parse("render", with_values(["render", model, *words, "--out", "out/####.exr"])[1:]))
-    there = request_of(parse("render", found))
-    same = ("seeds", "skip_missing", "start_frame", "batch", "consent", "model")
-    assert {name: getattr(there, name) for name in same} == {name: getattr(asked, name) for name in same}
-    assert there.output == asked.output or words[0] in ("--walk", "--seeds")  # a walk's keys, a model's path
-    assert there.output.ease == asked.output.ease
-    assert there.output.mix == asked.output.mix
-    assert there.frames == {"--seeds": "0-9", "--walk": "-5-10"}.get(words[0], "0-4")
-    assert there.runtime == "onnxruntime"
+        channels = ("R", "G", "B", "a.R", "a.G", "a.B")
+        write_picture(plates / f"{number:04d}.exr", Picture(np.zeros((8, 8, 6), np.float16), channels, LEFT))
+    (plates / "e.plan").touch()
+    assert cli("render", tiny, "--seeds", "4", "--out", plates / "like.exr").code == 0
+    return plates
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_chunk_is_asked_for_what_was_asked_for(cli: Any, tiny: Path, folder: Path, case: str) -> None:
+    asked = CASES[case].format(folder=folder).split()
+    model = "upscaler" if "--in" in asked else str(tiny)
+    found = lines(cli, model, *asked, "--out", "out/####.exr", "--chunk", 100)[0]
+    told = parse("render", found[2:])
+    for name, value in parse("render", [model, *asked, "--out", str(Path("out/####.exr").absolute())]).items():
+        if name not in ("frames", "handles", "threads", "runtime"):
+            assert told[name] == value, name
+    numbers = {"seeds": "7-16", "walk": "-5-10", "like": "2-5", "plates": "0-4", "pictures": "0-4"}
+    assert told["frames"] == numbers.get(case, "0-9")
+    assert told["threads"] == (3 if case == "seeds" else 4)
+    assert told["runtime"] == (
+        None if case == "like" else parse("render", [*asked, "--out", "x"])["runtime"] or "onnxruntime"
+    )
+
+
+def test_the_cases_above_have_every_option() -> None:
+    used = {word.removeprefix("--") for case in CASES.values() for word in case.split() if word.startswith("--")}
+    assert used | NOT_IN_CHUNKS == set(options_of_render()) | {"frames", "handles"}
 
 
 def test_a_single_plate_is_one_task_without_frames(cli: Any) -> None:
