@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,105 @@ def _nodes(kind: str, scale: int, channels: int, channels_out: int, gain: float)
     else:
         nodes.append(helper.make_node("Identity", [last], ["picture"]))
     return nodes, weights
+
+
+class Authority:
+    """A certificate authority of the tests' own, and what it issues: PEM files in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        from cryptography.hazmat.primitives.asymmetric import ec
+
+        self.folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._certificate = self.certificate("Tests' own authority", self._key.public_key(), is_authority=True)
+        self.anchors = folder / "ca.pem"
+        self.anchors.write_bytes(self._pem(self._certificate))
+
+    def issue(self, name: str, kind: str = "es256", **options: Any) -> tuple[Path, Path]:
+        """Write NAME.pem (chain) and NAME.key of a signer.
+
+        Args:
+            kind: of the key: es256, es384, es512, ps256, ed25519.
+            options: of `certificate`.
+        """
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+        key = self.new_key(kind)
+        chain, private = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        made = self.certificate(
+            name, key.public_key(), signed_by=key if options.pop("itself", False) else None, **options
+        )
+        chain.write_bytes(self._pem(made) + self._pem(self._certificate))
+        private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        return chain, private
+
+    @staticmethod
+    def new_key(kind: str) -> Any:
+        from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+        curves = {"es256": ec.SECP256R1(), "es384": ec.SECP384R1(), "es512": ec.SECP521R1()}
+        if kind in curves:
+            return ec.generate_private_key(curves[kind])
+        return ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else rsa.generate_private_key(65537, 2048)
+
+    def certificate(
+        self,
+        name: str,
+        public_key: Any,
+        *,
+        is_authority: bool = False,
+        purpose: str | None = "1.3.6.1.5.5.7.3.4",
+        start: timedelta = timedelta(days=-1),
+        end: timedelta = timedelta(days=30),
+        signed_by: Any = None,
+    ) -> Any:
+        """A certificate.
+
+        Args:
+            purpose: its extended key usage; None: it has none.
+            start, end: of its validity, from now.
+            signed_by: its own key, where it is self-signed.
+        """
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.x509.oid import NameOID
+
+        def named(common_name: str) -> x509.Name:
+            # C2PA's library asks for an organisation, too.
+            words = {NameOID.ORGANIZATION_NAME: "Studio", NameOID.COMMON_NAME: common_name}
+            return x509.Name([x509.NameAttribute(oid, word) for oid, word in words.items()])
+
+        now = datetime.now(timezone.utc)
+        key = signed_by or self._key
+        issuer = named(name if is_authority or signed_by else "Tests' own authority")
+        builder = x509.CertificateBuilder(issuer, named(name), public_key, x509.random_serial_number())
+        builder = builder.not_valid_before(now + start).not_valid_after(now + end)
+        usage = [not is_authority, False, False, False, False, is_authority, is_authority, False, False]
+        builder = builder.add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+        builder = builder.add_extension(x509.KeyUsage(*usage), critical=True)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+        own = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+        builder = builder.add_extension(own, critical=False)
+        if purpose and not is_authority:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose)]), critical=False)
+        return builder.sign(key, None if isinstance(key, Ed25519PrivateKey) else hashes.SHA256())
+
+    @staticmethod
+    def _pem(certificate: Any) -> bytes:
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return bytes(certificate.public_bytes(Encoding.PEM))
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Issues certificates to sign with."""
+    pytest.importorskip("c2pa", reason="signing needs the extra sign")
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def signer(authority: Authority) -> tuple[Path, Path]:
+    """Certificate chain and key of a signer called "Pipeline"."""
+    return authority.issue("Pipeline")
