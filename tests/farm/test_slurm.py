@@ -1,0 +1,204 @@
+"""Slurm without Slurm: its scripts, run by bash as a node's daemon would start them, and what `sbatch` is given."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vfxgan.errors import UsageError
+from vfxgan.farm.job import CHUNK, FarmJob, Step
+from vfxgan.farm.slurm import MAX_ARRAY, script, submit_slurm, write_slurm
+
+if shutil.which("bash") is None:
+    pytest.skip("there is no bash", allow_module_level=True)
+
+ODD = (
+    "two  words",
+    'it\'s "so"',
+    "$(touch pwned)",
+    "`touch pwned`",
+    "$HOME",
+    "a;b|c&d>e",
+    "映像 é",
+    "-n",
+    "\\",
+    "*",
+    "",
+)
+PRINT = "import json, sys; print(json.dumps(sys.argv[1:]))"
+FAKE = """#!{python}
+import json, os, sys
+with open({record!r}, "a") as file:
+    file.write(json.dumps([sys.argv, os.getcwd()]) + "\\n")
+if "{refused}" in sys.argv[-1]:
+    sys.exit("sbatch: error: Batch job submission failed: Invalid partition name specified")
+print("{number}")
+"""
+
+
+def job_of(*command: str, frames: int = 5, chunk: int = 2, **fields: Any) -> FarmJob:
+    return FarmJob("shot 'x' # é", (Step("Render", command, tuple(range(frames)), chunk),), **fields)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run one task of a script as a node does."""
+
+    def run(path: Path, task: int, **variables: str) -> "subprocess.CompletedProcess[str]":
+        known = {"SLURM_ARRAY_TASK_ID": str(task), "SLURM_ARRAY_JOB_ID": "7", "SLURM_JOB_ID": str(10 + task)}
+        environment = {**os.environ, **known, **variables}
+        return subprocess.run(["bash", str(path)], cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Callable[[], list[Any]]]:
+    """A command of Slurm's that only writes down what it is given; how to read that."""
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]]))
+
+    def make(name: str, number: str = "12;cluster", refused: str = "nothing at all") -> Callable[[], list[Any]]:
+        path, record = tmp_path / "bin" / name, tmp_path / f"{name}.txt"
+        path.parent.mkdir(exist_ok=True)
+        text = FAKE.format(python=sys.executable, record=str(record), refused=refused, number=number)
+        path.write_text(text)
+        path.chmod(0o755)
+        return lambda: [json.loads(line) for line in record.read_text().splitlines()] if record.exists() else []
+
+    return make
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_each_word_arrives_as_it_was_whatever_is_in_it(node: Any, tmp_path: Path, retries: int) -> None:
+    job = job_of(sys.executable, "-c", PRINT, *ODD, "--frames", CHUNK, retries=retries)
+    (path,) = write_slurm(job, tmp_path)
+    for task, frames in enumerate(("0-1", "2-3", "4")):
+        done = node(path, task)
+        assert (done.returncode, json.loads(done.stdout)) == (0, [*ODD, "--frames", frames])
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_variables_are_set_and_those_of_the_submitters_python_are_not(node: Any, tmp_path: Path) -> None:
+    show = "import json, os; print(json.dumps([os.environ.get(n) for n in ('A', 'PYTHONPATH', 'PYTHONHOME')]))"
+    (path,) = write_slurm(job_of(sys.executable, "-c", show, environment=(("A", "it's $(x)"),)), tmp_path)
+    assert json.loads(node(path, 0, PYTHONPATH="/poison", PYTHONHOME="/poison").stdout) == ["it's $(x)", None, None]
+    with pytest.raises(UsageError, match="is no name of a variable"):
+        write_slurm(job_of("true", environment=(("A=B;touch x", "1"),)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "restarts", "asked"), [(1, 0, True), (3, 1, True), (3, 2, False), (2, 0, False), (0, 0, False)]
+)
+def test_a_task_that_failed_is_queued_again_as_often_as_was_asked(
+    node: Any, fake: Any, tmp_path: Path, code: int, restarts: int, asked: bool
+) -> None:
+    told = fake("scontrol")
+    (path,) = write_slurm(job_of("sh", "-c", f"exit {code}", retries=2), tmp_path)
+    assert node(path, 1, SLURM_RESTART_COUNT=str(restarts)).returncode == code
+    assert [words[1:] for words, _ in told()] == [["requeue", "7_1"]] * asked
+
+
+@pytest.mark.parametrize(("sent", "asked"), [(signal.SIGUSR1, True), (signal.SIGTERM, False)])
+def test_near_its_time_limit_a_render_ends_whole_frames_and_is_queued_again_but_not_when_cancelled(
+    tmp_path: Path, fake: Any, on_path: None, tiny: Path, sent: signal.Signals, asked: bool
+) -> None:
+    told = fake("scontrol")
+    render = ("vfxgan", "render", str(tiny), "--seeds", "0-99999", "--out", "o/####.exr", "--progress", "json")
+    (path,) = write_slurm(job_of(*render, frames=0), tmp_path)
+    line = ["bash", str(path)]
+    environment = {**os.environ, "SLURM_JOB_ID": "10"}
+    started = subprocess.Popen(
+        line, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert started.stdout is not None
+        while '"frame"' not in started.stdout.readline():
+            assert started.poll() is None
+        # Slurm signals the script alone before the limit, and everything in the task when it is cancelled.
+        (started.send_signal if asked else partial(os.killpg, started.pid))(sent)
+        out, _ = started.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+    assert started.returncode == 130
+    assert '"failed"' in out
+    assert not [path for path in (tmp_path / "o").iterdir() if path.name.startswith(".")]
+    assert [words[1:] for words, _ in told()] == [["requeue", "10"]] * asked
+
+
+def test_the_directives_hold_what_was_asked_for_and_nothing_that_sbatch_could_misread() -> None:
+    step = Step("Render", ("vfxgan", "--frames", CHUNK), tuple(range(40)), 10, timeout_s=601)
+    text = script(FarmJob("a b%j #é'\"", (step,), cores=3, gpus=2, priority=40), step, step.chunks)
+    directives = [line.removeprefix("#SBATCH ") for line in text.splitlines() if line.startswith("#SBATCH")]
+    assert directives == [
+        *("--job-name=a_b_j_-Render", "--array=0-3", "--ntasks=1", "--cpus-per-task=3", "--gres=gpu:2", "--time=11"),
+        *("--nice=200", "--requeue", "--open-mode=append", "--output=Render-%A_%a.log", "--signal=B:USR1@120"),
+        "--export=ALL",
+    ]
+    with pytest.raises(UsageError, match="its nodes run Linux"):
+        script(FarmJob("a", (step,), system="windows"), step, step.chunks)
+
+
+def test_verify_waits_for_every_array_of_a_step_that_needs_several(fake: Any, tmp_path: Path) -> None:
+    steps = (
+        Step("Render", ("true", CHUNK), tuple(range(MAX_ARRAY + 5)), 1),
+        Step("Verify", ("true",), needs=("Render",)),
+    )
+    job = FarmJob("long", steps, gpus=1)
+    written = write_slurm(job, tmp_path)
+    assert [path.name for path in written] == ["Render-1.sbatch", "Render-2.sbatch", "Verify.sbatch"]
+    assert "--array=0-4\n" in written[1].read_text()
+    assert f"\n{MAX_ARRAY + 4}\n)" in written[1].read_text()
+    assert "gres" not in written[2].read_text()
+    told = fake("sbatch")
+    words = ["--partition=gpu", "--throttle=8", "--account=it's"]
+    assert submit_slurm(job, tmp_path, words) == "Render 12 12, Verify 12"
+    for (line, folder), name in zip(told(), ("Render-1", "Render-2", "Verify"), strict=True):
+        assert folder == str(tmp_path)
+        assert line[1:4] == ["--parsable", "--partition=gpu", "--account=it's"]
+        assert line[-1] == f"{name}.sbatch"
+    assert [line[-2] for line, _ in told()] == ["--array=0-999%8", "--array=0-4%8", "--kill-on-invalid-dep=yes"]
+    assert told()[2][0][-3] == "--dependency=afterok:12:12"
+
+
+def test_what_slurm_refuses_is_told_with_what_it_took_before(fake: Any, tmp_path: Path) -> None:
+    steps = (Step("Render", ("true", CHUNK), (1, 2), 1), Step("Verify", ("true",), needs=("Render",)))
+    job = FarmJob("a", steps)
+    write_slurm(job, tmp_path)
+    fake("sbatch", refused="Verify")
+    with pytest.raises(Exception, match=r"Invalid partition.*already queued: Render 12 \(scancel 12\)"):
+        submit_slurm(job, tmp_path, [])
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("gpu", "one by one"),
+        ("-p gpu", "one by one"),
+        ("--array=0-3", "the job sets --array itself"),
+        ("--wrap=touch x", "the job sets --wrap itself"),
+        ("--throttle=0", "1 … 1000 tasks at a time"),
+    ],
+)
+def test_words_for_sbatch_that_would_undo_the_job_are_refused(word: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=reason):
+        submit_slurm(job_of("true"), tmp_path, [word])
+
+
+def test_without_slurm_submission_says_so_in_one_line(
+    cli: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = cli("submit", "--to", "slurm", tiny, "--seeds", "0-9", "--out", "o/####.exr")
+    assert result.code == 1
+    assert "sbatch: not found on PATH" in result.line
+    assert (tmp_path / "farm" / "o" / "Render.sbatch").is_file()
