@@ -95,7 +95,7 @@ def render(
             params["preview"], preview_view, preview_size, preview_fps, preview_background, preview_clean
         )
         job = resolve(request_of(params))
-        _say_where(completed, dry_run)
+        _say_where(completed, version, dry_run)
         if not job.frames:  # a farm's chunk that lies in a hole of the shot
             from vfxgan.progress import say
 
@@ -108,13 +108,14 @@ def render(
             _run(job, dry_run, progress, plan(shown, job))
 
 
-def _say_where(completed: Completed, dry_run: bool) -> None:
-    """`next` and `latest` mean another folder tomorrow."""
+def _say_where(completed: Completed, asked: str | None, dry_run: bool) -> None:
+    """`next` and `latest` mean another version tomorrow; one that was named needs no line."""
     from vfxgan.progress import say
+    from vfxgan.versions import LATEST, NEXT
 
     target = completed.target
-    if target is not None and target.version is not None:
-        hint = "" if dry_run else f"; to go on with it later: --version {target.version}"
+    if target is not None and asked in (NEXT, LATEST):
+        hint = "" if dry_run or asked == LATEST else f"; to go on with it later: --version {target.version}"
         say(f"{target.version}: {target.out}{hint}")
 
 
