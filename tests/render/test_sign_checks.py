@@ -1,0 +1,342 @@
+"""What `--sign` refuses before the first frame, and what `verify` finds of manifests: swapped, forged, hostile."""
+
+import json
+import shutil
+import socket
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vfxgan.images import Picture, pixel_digest, read_header, read_picture, write_picture
+from vfxgan.recipe import read_stamp, stamp_attributes
+
+pytest.importorskip("c2pa", reason="signing needs the extra sign")
+
+Cli = Callable[..., Any]
+Signer = tuple[Path, Path]
+SERVERS = "1.3.6.1.5.5.7.3.1"
+
+
+def render(cli: Cli, tiny: Path, out: str, *options: object, seeds: str = "0-1") -> Any:
+    return cli("render", tiny, "--seeds", seeds, "--out", out, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"start": timedelta(days=-9), "end": timedelta(days=-1)}, r"expired on "),
+        ({"start": timedelta(days=1)}, "is not valid before"),
+        ({"purpose": SERVERS}, "is not meant for signing content; it needs the extended key usage emailProtection"),
+        ({"purpose": None}, "is not meant for signing content"),
+        ({"itself": True}, "is self-signed; C2PA takes what an authority issued"),
+    ],
+)
+def test_a_certificate_that_cannot_sign_is_refused_before_the_first_frame(
+    cli: Cli, tiny: Path, authority: Any, options: dict[str, Any], said: str
+) -> None:
+    done = render(cli, tiny, "a/####.exr", "--sign", *authority.issue("Bad", **options))
+    assert done.code == 2
+    assert said in done.line
+    assert "Bad.pem (Bad)" in done.line
+    assert not Path("a").exists()
+
+
+@pytest.mark.parametrize("purpose", ["1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.62558.2.1"])
+def test_certificates_for_documents_and_for_c2pa_are_taken(cli: Cli, tiny: Path, authority: Any, purpose: str) -> None:
+    assert render(cli, tiny, "a/####.exr", "--sign", *authority.issue("Good", purpose=purpose)).code == 0
+    assert "trusted by" in cli("verify", "a", "--trust", authority.anchors).out
+
+
+def test_an_authoritys_own_certificate_is_refused(cli: Cli, tiny: Path, authority: Any, tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization as pem
+
+    key = authority.new_key("es256")
+    made = authority.certificate("Root", key.public_key(), is_authority=True, signed_by=key)
+    chain, private = tmp_path / "root.pem", tmp_path / "root.key"
+    chain.write_bytes(made.public_bytes(pem.Encoding.PEM))
+    private.write_bytes(key.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()))
+    assert "is an authority's, for issuing others" in render(cli, tiny, "a/####.exr", "--sign", chain, private).line
+
+
+def test_a_key_of_another_certificate_is_refused(cli: Cli, tiny: Path, authority: Any, signer: Signer) -> None:
+    other = authority.issue("Other")
+    done = render(cli, tiny, "a/####.exr", "--sign", signer[0], other[1])
+    assert done.code == 2
+    assert f"{other[1]} is not the key of {signer[0]} (Pipeline)" in done.line
+
+
+def test_a_chain_in_the_wrong_order_is_refused(cli: Cli, tiny: Path, signer: Signer, tmp_path: Path) -> None:
+    blocks = signer[0].read_text().split("-----END CERTIFICATE-----\n")
+    chain = tmp_path / "chain.pem"
+    chain.write_text("-----END CERTIFICATE-----\n".join([blocks[1], blocks[0], ""]))
+    done = render(cli, tiny, "a/####.exr", "--sign", chain, signer[1])
+    assert "is the key of certificate 2 in" in done.line
+    assert "put that one first" in done.line
+
+
+def test_files_in_the_wrong_order_missing_or_of_another_kind_are_named(
+    cli: Cli, tiny: Path, signer: Signer, tmp_path: Path
+) -> None:
+    chain, key = signer
+    text, large = tmp_path / "notes.txt", tmp_path / "large.pem"
+    text.write_text("notes")
+    large.write_bytes(b"-----BEGIN CERTIFICATE-----\n" * 60_000)
+    cases = {
+        (key, chain): "holds a private key where certificates belong; give --sign CERT KEY, in this order",
+        (chain, chain): "holds a certificate where the key belongs",
+        (tmp_path / "lost.pem", key): "lost.pem: no such file; check the path",
+        (chain, tmp_path): "cannot be read (Is a directory)",
+        (text, key): "notes.txt is no PEM file of certificates",
+        (chain, text): "notes.txt is no private key in PEM",
+        (large, key): "large.pem is larger than 1 MiB",
+    }
+    for files, said in cases.items():
+        done = render(cli, tiny, "a/####.exr", "--sign", *files)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert said in done.line
+    assert not Path("a").exists()
+
+
+def test_an_encrypted_key_is_said_to_be_one(cli: Cli, tiny: Path, signer: Signer, tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization as pem
+
+    private = pem.load_pem_private_key(signer[1].read_bytes(), None)
+    for form in (pem.PrivateFormat.PKCS8, pem.PrivateFormat.TraditionalOpenSSL):
+        key = tmp_path / "locked.key"
+        key.write_bytes(private.private_bytes(pem.Encoding.PEM, form, pem.BestAvailableEncryption(b"secret")))
+        done = render(cli, tiny, "a/####.exr", "--sign", signer[0], key)
+        assert done.code == 2
+        assert "locked.key is encrypted, and nobody is there to type its password" in done.line
+
+
+@pytest.mark.parametrize("kind", ["RSA of 1024 bits", "a curve of Bitcoin's"])
+def test_a_kind_of_key_that_c2pa_does_not_take_is_refused(
+    cli: Cli, tiny: Path, signer: Signer, kind: str, tmp_path: Path
+) -> None:
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    private: Any = rsa.generate_private_key(65537, 1024) if "RSA" in kind else ec.generate_private_key(ec.SECP256K1())
+    key = tmp_path / "weak.key"
+    key.write_bytes(private.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()))
+    assert (
+        "weak.key is of a kind that C2PA does not take"
+        in render(cli, tiny, "a/####.exr", "--sign", signer[0], key).line
+    )
+
+
+def test_devices_refuse_a_bad_certificate_once(cli: Cli, tiny: Path, authority: Any) -> None:
+    bad = authority.issue("Bad", purpose=SERVERS)
+    done = render(cli, tiny, "a/####.exr", "--devices", "cpu,cpu", "--sign", *bad)
+    assert done.code == 2
+    assert done.err.count("not meant for signing content") == 1
+
+
+def test_without_the_extra_signing_names_it_and_verify_goes_on(
+    cli: Cli, tiny: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert render(cli, tiny, "a/####.png", "--sign", *signer).code == 0
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    done = render(cli, tiny, "b/####.png", "--sign", *signer)
+    assert done.line == "vfxgan: c2pa is not installed, and --sign needs it: pip install 'vfxgan[sign]'"
+    seen = cli("verify", "a")
+    assert seen.code == 0
+    assert "2 frames are whole, 2 of them signed, which was not checked (c2pa is not installed" in seen.out
+    assert "c2pa is not installed" in cli("verify", "a", "--require-signed").line
+
+
+# What verify finds
+
+
+def test_verify_says_who_signed_and_whether_that_was_checked(
+    cli: Cli, tiny: Path, authority: Any, signer: Signer, tmp_path: Path
+) -> None:
+    render(cli, tiny, "a/####.exr", "--sign", *signer)
+    render(cli, tiny, "a/####.png", "--sign", *signer)
+    everybody = "4 frames are whole, 4 of them signed by Pipeline"
+    assert f"{everybody} (not checked against a trust list)" in cli("verify", "a").out
+    assert f"{everybody} (trusted by {authority.anchors})" in cli("verify", "a", "--trust", authority.anchors).out
+    stranger = type(authority)(tmp_path).anchors
+    done = cli("verify", "a", "--trust", stranger)
+    assert done.code == 1
+    assert f"a/0000.exr: signed by Pipeline, for whom nobody in {stranger} vouches" in done.err
+    assert "4 of 4 whole frames are not signed as they should be" in done.line
+
+
+def test_a_sequence_with_frames_and_a_trust_list_is_one_command(
+    cli: Cli, tiny: Path, authority: Any, signer: Signer
+) -> None:
+    render(cli, tiny, "a/####.exr", "--sign", *signer)
+    asked = ("verify", "a/####.exr", "--frames", "0-1", "--trust", authority.anchors)
+    assert "2 frames are whole, 2 of them signed by Pipeline (trusted by" in cli(*asked).out
+    Path("a/0001.c2pa").unlink()
+    assert "a/0001.exr: is not signed" in cli(*asked).err
+
+
+def test_unsigned_frames_are_a_problem_only_where_signatures_are_asked_for(cli: Cli, tiny: Path) -> None:
+    render(cli, tiny, "a/####.exr")
+    assert cli("verify", "a").out.strip() == "2 frames are whole"
+    done = cli("verify", "a", "--require-signed")
+    assert done.code == 1
+    assert "a/0000.exr: is not signed" in done.err
+
+
+def test_a_trust_list_that_is_none_is_named_before_frames_are_read(cli: Cli, tiny: Path, signer: Signer) -> None:
+    render(cli, tiny, "a/####.exr")
+    assert cli("verify", "a", "--trust", "lost.pem").line == "vfxgan: --trust: lost.pem: no such file; check the path"
+    assert "holds a private key" in cli("verify", "a", "--trust", signer[1]).line
+
+
+def test_a_pixel_that_was_changed_with_all_digests_renewed_is_found(cli: Cli, tiny: Path, signer: Signer) -> None:
+    """The digests in a frame say what it is; only the signature says that nobody else wrote them."""
+    render(cli, tiny, "a/####.exr", "--sign", *signer)
+    frame = Path("a/0001.exr")
+    picture = read_picture(frame)
+    stamp = read_stamp(picture.attributes)
+    assert stamp is not None
+    pixels = picture.pixels.copy()
+    pixels[5, 5, 0] += np.float16(0.25)
+    kept = ("Iptc4xmpExt:", "compression", "xmp")
+    attributes = {name: value for name, value in picture.attributes.items() if name.startswith(kept)}
+    forged = Picture(pixels, picture.channels, attributes)
+    write_picture(frame, replace(forged, attributes=attributes | stamp_attributes(stamp.recipe, pixel_digest(forged))))
+    done = cli("verify", "a")
+    assert done.code == 1
+    assert "a/0001.exr: it is not the file that was signed: its manifest is of other bytes" in done.err
+
+
+def test_swapped_manifests_are_found(cli: Cli, tiny: Path, signer: Signer) -> None:
+    render(cli, tiny, "a/####.exr", "--sign", *signer)
+    shutil.copy("a/0000.c2pa", "a/0001.c2pa")
+    assert "a/0001.exr: it is not the file that was signed" in cli("verify", "a").err
+
+
+def test_the_manifest_of_another_png_is_found(cli: Cli, tiny: Path, signer: Signer) -> None:
+    render(cli, tiny, "a/####.png", "--sign", *signer)
+    put_chunk(Path("a/0001.png"), chunk_of(Path("a/0000.png")))
+    assert "a/0001.png: it is not the file that was signed" in cli("verify", "a").err
+
+
+def chunk_of(path: Path) -> bytes:
+    """The body of a PNG's manifest, by hand: it is the second chunk."""
+    data = path.read_bytes()
+    assert data[37:41] == b"caBX"
+    return data[41 : 41 + int.from_bytes(data[33:37], "big")]
+
+
+def put_chunk(path: Path, body: bytes) -> None:
+    data = path.read_bytes()
+    end = 41 + int.from_bytes(data[33:37], "big") + 4 if data[37:41] == b"caBX" else 33
+    chunk = b"caBX" + body
+    made = len(body).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    path.write_bytes(data[:33] + made + data[end:])
+
+
+@pytest.mark.parametrize(
+    ("forged", "said"),
+    [
+        ("seed", "its manifest does not say that it was made from seed 1, as its recipe does"),
+        ("model", "its manifest names another model than its recipe"),
+        ("digest", "its manifest is of another frame: the digests in it are not this one's"),
+        ("origin", "its manifest does not call it trainedAlgorithmicMedia"),
+        ("all", "its manifest says nothing of model and seed: another program signed it"),
+    ],
+)
+def test_a_valid_signature_of_other_claims_does_not_pass(
+    cli: Cli, tiny: Path, authority: Any, forged: str, said: str
+) -> None:
+    from vfxgan.render.certificates import read_credentials
+    from vfxgan.render.manifests import definition
+    from vfxgan.render.provenance import Seal
+
+    render(cli, tiny, "a/####.exr")
+    frame = Path("a/0001.exr")
+    stamp = read_stamp(read_header(frame))
+    assert stamp is not None
+    told = definition(stamp, frame.name, "tiny", None)
+    facts = told["assertions"][1]["data"]
+    if forged == "seed":
+        facts["seed"] = 2
+    elif forged == "model":
+        facts["model"]["sha256"] = "ab" * 32
+    elif forged == "digest":
+        facts["digest"] = "ab" * 32
+    elif forged == "origin":
+        camera = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
+        told["assertions"][0]["data"]["actions"][0]["digitalSourceType"] = camera
+    else:
+        told["assertions"].pop()
+    seal = Seal(read_credentials(*authority.issue("Forger")))
+    with frame.open("rb") as file:
+        frame.with_suffix(".c2pa").write_bytes(seal.detached(file, told))
+    done = cli("verify", "a", "--trust", authority.anchors)
+    assert done.code == 1
+    assert f"a/0001.exr: {said}" in done.err
+
+
+@pytest.mark.parametrize("content", ["nothing", "garbage", "half of one", "huge"])
+@pytest.mark.parametrize("extension", ["exr", "png"])
+def test_a_hostile_manifest_is_one_line(cli: Cli, tiny: Path, signer: Signer, content: str, extension: str) -> None:
+    render(cli, tiny, f"a/####.{extension}", "--sign", *signer)
+    path = Path(f"a/0001.{extension}")
+    whole = chunk_of(path) if extension == "png" else path.with_suffix(".c2pa").read_bytes()
+    bodies = {"nothing": b"", "garbage": b"\xff" * 5000, "half of one": whole[: len(whole) // 2]}
+    body = bodies.get(content, bytes(17 << 20))
+    if extension == "png":
+        put_chunk(path, body)
+    else:
+        path.with_suffix(".c2pa").write_bytes(body)
+    done = cli("verify", "a", "--progress", "none")
+    assert done.code == 1
+    named = [line for line in done.err.splitlines() if line.startswith(f"{path}: its manifest ")]
+    assert len(named) == 1
+    assert len(done.err.splitlines()) == 2
+
+
+def test_an_expired_certificate_is_said_and_fails_only_where_signatures_are_judged(
+    cli: Cli, tiny: Path, authority: Any, signer: Signer
+) -> None:
+    brief = authority.issue("Brief", end=timedelta(seconds=3))
+    assert render(cli, tiny, "a/####.exr", "--sign", *brief).code == 0
+    until = time.monotonic() + 20
+    while "expired" not in (done := cli("verify", "a")).out:
+        assert time.monotonic() < until
+    assert done.code == 0
+    assert "signed by Brief (not checked against a trust list, 2 with a certificate that has expired since)" in done.out
+    judged = cli("verify", "a", "--trust", authority.anchors)
+    assert judged.code == 1
+    assert "signed by Brief, whose certificate has expired, and no timestamp says when it was signed" in judged.err
+    assert "2 of these were signed now" in render(cli, tiny, "a/####.exr", "--sign", *signer).line
+    assert cli("verify", "a", "--trust", authority.anchors).code == 0
+
+
+def test_nothing_is_fetched_that_a_file_points_to(cli: Cli, tiny: Path, signer: Signer) -> None:
+    render(cli, tiny, "a/####.png", "--sign", *signer)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"http://127.0.0.1:{server.getsockname()[1]}/manifest.c2pa"
+        frame = Path("a/0001.png")
+        data = frame.read_bytes()
+        xmp = f'<rdf:Description xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="{place}"/>'
+        body = b"iTXtXML:com.adobe.xmp\0\0\0\0\0" + xmp.encode()
+        pointer = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+        frame.write_bytes(data[:33] + pointer + data[33:])  # the library looks at the first packet
+        put_chunk(Path("a/0000.png"), b"garbage")
+        assert cli("verify", "a").code == 1
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_what_verify_says_of_signatures_is_read_by_programs_from_stderr(cli: Cli, tiny: Path, signer: Signer) -> None:
+    render(cli, tiny, "a/####.exr", "--sign", *signer)
+    done = cli("verify", "a", "--progress", "json")
+    assert [json.loads(line)["event"] for line in done.out.splitlines()][-1] == "finished"
+    assert "2 of them signed by Pipeline" in done.err
