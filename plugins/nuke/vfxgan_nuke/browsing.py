@@ -113,7 +113,7 @@ def wish_of(sheet: nuke.Node) -> Wish:
     Raises:
         Refusal: there are none, or they are no seeds.
     """
-    picks = str(sheet[PICKS].value()).replace(" ", ",").strip(",")
+    picks = ",".join(str(sheet[PICKS].value()).replace(",", " ").split())
     if not picks:
         raise Refusal("there are no picks; write the numbers of the pictures that you want, such as 7,205,31")
     check_seeds(picks)
