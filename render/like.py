@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vfxgan.errors import ModelError, UsageError
 from vfxgan.images import read_header
-from vfxgan.modelfile import ModelFile, find_model, packaged_models, read_model
+from vfxgan.modelfile import DEFAULT_MODEL, DEFAULT_UPSCALER, ModelFile, find_model, packaged_models, read_model
 from vfxgan.recipe import PIXEL_REVISION, Recipe, read_stamp
 from vfxgan.render.chain import read_upscaler
 from vfxgan.render.options import OutputOptions, OutputRequest
@@ -178,7 +178,8 @@ def find_model_by_sha(sha256: str, model: str | None) -> ModelFile | None:
         given = read_model(find_model(model))
         return given if given.sha256 == sha256 else None
     candidates = list(packaged_models().values())
-    with contextlib.suppress(ModelError):  # without a default, the packaged ones are looked at all the same
-        candidates.insert(0, find_model(None))
+    for default in (DEFAULT_UPSCALER, DEFAULT_MODEL):
+        with contextlib.suppress(ModelError):  # without a default, the packaged ones are looked at all the same
+            candidates.insert(0, find_model(None, default))
     models = (read_model(path) for path in candidates)
     return next((found for found in models if found.sha256 == sha256), None)
