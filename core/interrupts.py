@@ -25,6 +25,7 @@ def sigterm_interrupts() -> Iterator[None]:
         return
 
     def interrupt(number: int, frame: object) -> None:
+        signal.signal(CANCEL, signal.SIG_IGN)  # a second one does not cut what the first lets finish
         raise KeyboardInterrupt
 
     before = signal.signal(CANCEL, interrupt)

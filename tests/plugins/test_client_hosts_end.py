@@ -134,3 +134,14 @@ def test_a_farms_cancel_ends_a_command_that_renders_nothing(
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == -signal.SIGTERM
     assert sorted(path.name for path in tmp_path.iterdir()) == ["slow.onnx"]
+
+
+def test_a_host_that_quits_after_a_cancel_does_not_cut_the_frames_in_flight(tmp_path: Path) -> None:
+    arguments = ["render", "elements", "--seeds", "0-3999", "--out", "o/####.exr"]
+    with start_host(sys.executable, arguments=arguments, folder=str(tmp_path), cancel_after=1) as host:
+        told = lines_of(host)
+        pid = next(each for each in told if each.kind == "Pid").pid
+        next(each for each in told if each.kind == "FrameDone")
+        host.kill()
+    wait_for_end(pid)
+    assert all(path.name[0].isdigit() for path in (tmp_path / "o").iterdir()), "no unfinished file is left"
