@@ -8,7 +8,7 @@
 A host's process loads nothing of vfxgan but this package; what renders is a process of its own.
 """
 
-from vfxgan_client.ask import ask
+from vfxgan_client.ask import answer, ask
 from vfxgan_client.command import Command, find_command
 from vfxgan_client.environment import clean_environment
 from vfxgan_client.errors import ClientError, NotFound, WrongVersion
@@ -42,6 +42,7 @@ __all__ = [
     "Waiting",
     "Warned",
     "WrongVersion",
+    "answer",
     "ask",
     "clean_environment",
     "find_command",

@@ -23,6 +23,15 @@ def ask(command: Command, arguments: Sequence[str], folder: str | None = None, t
     Raises:
         ClientError: it failed (its own line), gave no answer in time, or one that is no JSON.
     """
+    out = answer(command, arguments, folder, timeout_s)
+    try:
+        return json.loads(out)
+    except ValueError as error:
+        raise ClientError(f"{' '.join(['vfxgan', *arguments[:2]])} answered what is no JSON: {out.encode()[:80]!r}") from error
+
+
+def answer(command: Command, arguments: Sequence[str], folder: str | None = None, timeout_s: float = 60) -> str:
+    """The same of a command that prints text: `["submit", "--to", "slurm", …]`."""
     shown = " ".join(["vfxgan", *arguments[:2]])
     try:
         process = subprocess.Popen(
@@ -44,10 +53,8 @@ def ask(command: Command, arguments: Sequence[str], folder: str | None = None, t
             raise ClientError(f"{shown} gave no answer in {timeout_s:g} s; try it in a terminal") from error
     if process.returncode:
         raise ClientError(_reason(err, process.returncode, shown))
-    try:
-        return json.loads(out.decode("utf-8", "replace"))
-    except ValueError as error:
-        raise ClientError(f"{shown} answered what is no JSON: {out[:80]!r}") from error
+    text: str = out.decode("utf-8", "replace")
+    return text
 
 
 def _reason(err: bytes, code: int, shown: str) -> str:

@@ -17,6 +17,7 @@ from vfxgan_client import Progress, find_command
 from vfxgan_nuke.errors import RenderFailed
 from vfxgan_nuke.orders import Elements, Plates
 from vfxgan_nuke.rendering import SOME_FRAMES_FAILED, Rendered, render
+from vfxgan_nuke.sequences import standing_folder
 
 
 def generate(
@@ -38,7 +39,7 @@ def generate(
         ClientError: there is no vfxgan command, or it is too old.
     """
     order = Elements(model, _whole(out), seeds, start_frame, walk, colourspace, upscale, bit_depth)
-    return _run(order, Path(order.out).parent)
+    return _run(order)
 
 
 def process(
@@ -57,7 +58,7 @@ def process(
         As `generate`.
     """
     order = Plates(model, _whole(out), _whole(plates), frames, in_colourspace, keep_channels, mix)
-    return _run(order, Path(order.out).parent)
+    return _run(order)
 
 
 def make_read(rendered: Rendered, name: str = "") -> object:
@@ -79,10 +80,10 @@ def _whole(path: str) -> str:
     return str(Path(path).absolute())
 
 
-def _run(order: Elements | Plates, folder: Path) -> Rendered:
+def _run(order: Elements | Plates) -> Rendered:
+    """In the folder of the frames, from which the project file is looked for upward."""
     order.check()
-    standing = next(place for place in (folder, *folder.parents) if place.is_dir())
-    rendered = render(find_command(), order, str(standing), _Lines())
+    rendered = render(find_command(), order, str(standing_folder(order.out)), _Lines())
     for line in rendered.warnings:
         print(f"vfxgan: warning: {line}", flush=True)
     if rendered.failed:

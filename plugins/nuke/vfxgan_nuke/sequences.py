@@ -72,7 +72,7 @@ def check_target(text: str) -> None:
         raise Refusal(f"output {text}: vfxgan writes .exr and .png; end the name with one of them")
     if not path.is_absolute():
         raise Refusal(f"output {text}: give the whole path; Nuke's own folder is no place for frames")
-    _check_folder(folder_of(text))
+    _check_folder(folder_of(text), standing_folder(text))
 
 
 def check_sequence(text: str) -> None:
@@ -95,9 +95,14 @@ def folder_of(pattern: str) -> Path:
     return folder
 
 
-def _check_folder(folder: Path) -> None:
+def standing_folder(pattern: str) -> Path:
+    """Of a sequence's folder and those above it, the first that is there."""
+    folder = folder_of(pattern)
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _check_folder(folder: Path, standing: Path) -> None:
     """It may not be there yet: then what matters is the folder that it will be made in."""
-    standing = next(place for place in (folder, *folder.parents) if place.exists())
     if not standing.is_dir():
         raise Refusal(f"output folder {folder}: {standing} is a file; choose another folder")
     if not os.access(standing, os.W_OK | os.X_OK):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vfxgan_client import Command, ask
+from vfxgan_client import Command, answer
 from vfxgan_nuke.orders import Elements, Plates
+from vfxgan_nuke.sequences import standing_folder
 
 TAKES_S = 300.0
 
@@ -13,9 +14,11 @@ def submit(command: Command, order: Elements | Plates, farm: str, folder: str | 
 
     Args:
         farm: the engine, as `vfxgan submit --to` names it.
-        folder: of the script, above which the project file lies.
+        folder: of the script, above which the project file lies; the job's files go into `farm` in it. None: that of
+            the frames.
     Returns:
-        Lines for the artist: which job it is, and where its frames will be.
+        Lines for the artist: the command's own, and where the frames will be.
     """
-    facts = ask(command, ["submit", "--to", farm, "--json", *order.arguments()], folder, TAKES_S)
-    return [f"submitted to {farm}: {facts['job']}", f"frames: {order.out}"]
+    where = folder or str(standing_folder(order.out))
+    told = answer(command, ["submit", "--to", farm, *order.arguments()], where, TAKES_S)
+    return [f"to the farm ({farm}):", *told.splitlines(), f"its frames: {order.out}"]
