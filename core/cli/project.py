@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vfxgan.convention import Missing
-
 if TYPE_CHECKING:
     from vfxgan.project import Project
     from vfxgan.versions import Target
@@ -33,6 +31,7 @@ def project(
     """
     import json
 
+    from vfxgan.convention import Missing
     from vfxgan.errors import UsageError
     from vfxgan.project_report import report
 
