@@ -158,7 +158,7 @@ def _options(
 ) -> Any:
     from vfxgan.farm.plan import FarmOptions
 
-    name = _first(asked.name, shot, found.shot, Path(found.out).absolute().parent.name or "render")
+    name = _first(asked.name, shot, found.shot, _folder_name(found.out))
     return FarmOptions(
         name=name,
         command=settings.command,
@@ -173,6 +173,14 @@ def _options(
         build_engine=None if asked.build_engine is None else _engine_words(asked.build_engine, found),
         verify=(*found.verify, *_manifest(asked, name, there)) if asked.verify else None,
     )
+
+
+def _folder_name(out: str) -> str:
+    """Of the folder that frames go to; views' own folders are passed over."""
+    from vfxgan.views import has_views
+
+    names = [folder.name for folder in Path(out).absolute().parents]
+    return next((name for name in names if name and not has_views(name)), "render")
 
 
 def _first(*values: Any) -> Any:
