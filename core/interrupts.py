@@ -6,7 +6,10 @@ import sys
 import threading
 from collections.abc import Iterator
 
-CANCEL = signal.SIGBREAK if sys.platform == "win32" else signal.SIGTERM  # on Windows, SIGTERM never comes from outside
+if sys.platform == "win32":
+    CANCEL = signal.SIGBREAK  # there, SIGTERM never comes from outside
+else:
+    CANCEL = signal.SIGTERM
 
 
 def in_main_thread() -> bool:
