@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vfxgan.errors import UsageError
@@ -55,11 +55,10 @@ class PathMap:
             system: linux, windows or macos.
             text: a path or a pattern such as `P:/show/sh010/####.exr`.
         """
-        found = max(self._fits(system, text), key=lambda fit: fit[0], default=None)
-        if found is None or found[1] is None:
+        best = max(self._fits(system, text), key=lambda fit: fit.rank, default=None)
+        if best is None or best.root is None:
             return text
-        _, root, rest = found
-        return _joined(system, root, rest)
+        return _joined(system, best.root, best.rest)
 
     def unmapped(self, text: str) -> str:
         """What is wrong with a path that is to be used here: "" or that it is a Windows path without a row."""
@@ -67,8 +66,7 @@ class PathMap:
             return ""
         return "is a Windows path that no row of [[paths]] in vfxgan.toml maps; add one, or give the local path"
 
-    def _fits(self, system: str, text: str) -> "Iterable[tuple[tuple[int, bool, int], str | None, list[str]]]":
-        """Rank, root on the system (None: the path is its own already) and what follows the root."""
+    def _fits(self, system: str, text: str) -> "Iterator[_Fit]":
         for place, row in enumerate(self.rows):
             target = row.on(system)
             for side in SYSTEMS:
@@ -78,7 +76,16 @@ class PathMap:
                 rest = _below(side, root, text)
                 if rest is not None:
                     is_own = side == system
-                    yield (len(_parts(side, root)), is_own, -place), None if is_own else target, rest
+                    yield _Fit((len(_parts(side, root)), is_own, -place), None if is_own else target, rest)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A root that a path lies below; root: the same on the system that is asked for, None where it is that already."""
+
+    rank: tuple[int, bool, int]
+    root: str | None
+    rest: list[str]
 
 
 def looks_like_windows(text: str) -> bool:

@@ -167,7 +167,8 @@ def _rows(value: Any) -> tuple[tuple[Roots, ...], list[tuple[_Place, str]]]:
     """The path map's rows that are right, and what is wrong with the others."""
     if not isinstance(value, list) or any(not isinstance(row, dict) for row in value):
         return (), [((ROWS,), f"{ROWS} is {shown(value)}, not a list of tables; write [[{ROWS}]]")]
-    rows, wrong = [], []
+    rows: list[Roots] = []
+    wrong: list[tuple[_Place, str]] = []
     for place, row in enumerate(value):
         said = list(_row_problems(row))
         wrong += [((ROWS, place, *key), f"{ROWS} row {place + 1}: {text}") for key, text in said]

@@ -74,7 +74,10 @@ class _Scan:
             self._skip(_BLANK)
             if self.place >= len(self.text):
                 return
-            table = self._header() if self._at("[") else self._pair(table) or table
+            if self._at("["):
+                table = self._header()
+            else:
+                self._pair(table)
 
     def _header(self) -> Path:
         is_array = self.text.startswith("[[", self.place)
