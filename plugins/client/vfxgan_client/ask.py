@@ -27,7 +27,9 @@ def ask(command: Command, arguments: Sequence[str], folder: str | None = None, t
     try:
         return json.loads(out)
     except ValueError as error:
-        raise ClientError(f"{' '.join(['vfxgan', *arguments[:2]])} answered what is no JSON: {out.encode()[:80]!r}") from error
+        raise ClientError(
+            f"{' '.join(['vfxgan', *arguments[:2]])} answered what is no JSON: {out.encode()[:80]!r}"
+        ) from error
 
 
 def answer(command: Command, arguments: Sequence[str], folder: str | None = None, timeout_s: float = 60) -> str:

@@ -16,11 +16,11 @@ HERE = "this machine"
 
 @dataclass(frozen=True)
 class Model:
-    """A model at hand. `label`: what the panel shows, unique in it; `path`: what the command is given."""
+    """A model at hand. `label`: what the panel shows, unique in it; `word`: what `--model` is given."""
 
     label: str
     name: str
-    path: str
+    word: str
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class AtHand:
         if self.pattern is None:
             frames = beside_script(self.script, file_name(name or model.name), "_%V" if "%V" in plate else "")
             return frames if not plate or is_sequence(plate) else frames.replace(".%04d", "")
-        words = ["project", "--json", "--model", model.path]
+        words = ["project", "--json", "--model", model.word]
         if "{shot}" in self.pattern and shot_of(self.script):
             words += ["--shot", shot_of(self.script)]
         if "{version}" in self.pattern:
@@ -111,9 +111,14 @@ def _models(listed: Sequence[dict[str, Any]], kinds: Sequence[str]) -> tuple[Mod
     fit.sort(key=lambda item: not item["default"])  # stable: the others stay in their order
     labels = [_label(item) for item in fit]
     return tuple(
-        Model(label if labels.count(label) == 1 else f"{label}, {item['path']}", item["name"], item["path"])
+        Model(label if labels.count(label) == 1 else f"{label}, {item['path']}", item["name"], _word_of(item))
         for label, item in zip(labels, fit)
     )
+
+
+def _word_of(item: dict[str, Any]) -> str:
+    """A packaged model has its name on every machine, and its path on this one."""
+    return str(item["name"] if item["origin"] == "packaged" else item["path"])
 
 
 def _label(item: dict[str, Any]) -> str:

@@ -61,7 +61,7 @@ def order(answers: Answers, at_hand: AtHand) -> Browse:
     Raises:
         Refusal: it can be seen to be wrong.
     """
-    made = Browse(at_hand.model(answers["model"]).path, answers["seeds"], int(answers["cell"]), answers["sheet"])
+    made = Browse(at_hand.model(answers["model"]).word, answers["seeds"], int(answers["cell"]), answers["sheet"])
     check_seeds(made.seeds)
     if Path(made.sheet).suffix.lower() != ".png":
         raise Refusal(f"sheet {made.sheet or 'without a name'}: a contact sheet is a .png; name one")

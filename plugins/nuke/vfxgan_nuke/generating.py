@@ -22,7 +22,7 @@ LAYOUTS = (A_SEED_A_FRAME, BY_NUMBER, WALK)
 class Wish:
     """What the panel begins with, where it is not by itself: picks of a contact sheet."""
 
-    model: str = ""  # its path
+    model: str = ""  # what `--model` is given
     seeds: str = ""
     bit_depth: str = HALF
 
@@ -39,7 +39,7 @@ def fields(script: Script, at_hand: AtHand, output: str, wish: Wish) -> list[Fie
             f"which are: {listed}"
         )
     count = script.last - script.first + 1
-    model = next((model for model in at_hand.models if model.path == wish.model), at_hand.models[0])
+    model = next((model for model in at_hand.models if model.word == wish.model), at_hand.models[0])
     return [
         Choice("model", "model", model.label, choices=tuple(model.label for model in at_hand.models)),
         Text("seeds", "seeds", wish.seeds or f"0-{count - 1}", "0-99, 0-99x2, 7,205,31, or @ and a file of seeds"),
@@ -61,7 +61,7 @@ def order(answers: Answers, at_hand: AtHand) -> Elements:
     """
     layout, seeds = answers["layout"], answers["seeds"].replace(" ", "")
     made = Elements(
-        model=at_hand.model(answers["model"]).path,
+        model=at_hand.model(answers["model"]).word,
         out=answers["out"],
         seeds=seeds if not seeds.startswith("@") else answers["seeds"],
         start_frame=_first(answers["range"]) if layout == A_SEED_A_FRAME else None,

@@ -38,7 +38,7 @@ def order(answers: Answers, at_hand: AtHand, plate: Plate) -> Plates:
         Refusal: it can be seen to be wrong.
     """
     made = Plates(
-        model=at_hand.model(answers["model"]).path,
+        model=at_hand.model(answers["model"]).word,
         out=answers["out"],
         plates=plate.file,
         frames=answers["frames"].replace(" ", ""),

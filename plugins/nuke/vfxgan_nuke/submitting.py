@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vfxgan_client import Command, answer
+from vfxgan_client import ClientError, Command, answer
+from vfxgan_nuke.errors import Refusal
 from vfxgan_nuke.orders import Elements, Plates
 from vfxgan_nuke.sequences import standing_folder
 
@@ -18,7 +19,12 @@ def submit(command: Command, order: Elements | Plates, farm: str, folder: str | 
             the frames.
     Returns:
         Lines for the artist: the command's own, and where the frames will be.
+    Raises:
+        Refusal: it was not submitted.
     """
     where = folder or str(standing_folder(order.out))
-    told = answer(command, ["submit", "--to", farm, *order.arguments()], where, TAKES_S)
+    try:
+        told = answer(command, ["submit", "--to", farm, *order.arguments()], where, TAKES_S)
+    except ClientError as error:  # nothing was submitted: the panel comes back
+        raise Refusal(str(error)) from error
     return [f"to the farm ({farm}):", *told.splitlines(), f"its frames: {order.out}"]
