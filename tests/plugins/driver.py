@@ -6,12 +6,15 @@ Prints one JSON object a line: the pid, then each event with its class's name. S
 """
 
 import json
+import signal
 import sys
 from dataclasses import asdict
 
 
 def main(client, job):
     sys.path.insert(0, client)
+    if job.get("ignores_children"):
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     import vfxgan_client
 
     try:

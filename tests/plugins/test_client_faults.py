@@ -231,3 +231,20 @@ def test_someone_who_keeps_the_pipes_of_a_dead_child_does_not_hold_up_its_end(st
     program = stand_in("if os.fork() == 0:\n    os.setsid(); signal.alarm(60); signal.pause()\nos._exit(3)")
     end = last_event(run_host(program=program, arguments=[]))
     assert end.code == 3
+
+
+@pytest.mark.parametrize("seeds", ["0-1", "0-3999"])
+def test_a_host_that_ignores_its_children_is_told_how_they_ended(tmp_path: Path, seeds: str) -> None:
+    """The system then keeps no exit codes, and Python takes each for 0."""
+    arguments = ["render", "elements", "--seeds", seeds, "--out", "o/####.exr"]
+    told = run_host(arguments=arguments, folder=str(tmp_path), ignores_children=True, cancel_after=3)
+    assert last_event(told).kind == ("Finished" if seeds == "0-1" else "Cancelled")
+
+
+def test_such_a_host_sees_a_child_that_was_killed_and_one_that_failed(stand_in: Callable[[str], Path]) -> None:
+    started = '{"event": "started", "label": "render", "total": 5}'
+    killed = stand_in(f"print({started!r}, flush=True); os.kill(os.getpid(), signal.SIGKILL)")
+    end = last_event(run_host(program=killed, arguments=[], ignores_children=True))
+    assert (end.kind, end.code, end.reason) == ("Failed", 1, "vfxgan ended with exit code 1, and said nothing")
+    told = run_host(arguments=["render", "elements", "--seeds", "x", "--out", "####.exr"], ignores_children=True)
+    assert "is not a range of seeds" in last_event(told).reason

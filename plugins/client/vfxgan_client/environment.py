@@ -24,6 +24,7 @@ DROPPED = (
     "QT_",  # plug-ins of the host's Qt
     "QML",
     "OIIO_LIBRARY_PATH",  # OpenImageIO's plug-ins, of the host's version
+    STOP_WITH_STDIN,  # of whoever started the host; a run has its own
 )
 
 
@@ -37,7 +38,7 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     cleaned.update(_kept(environment))
     if sys.platform == "win32":  # where PATH finds libraries as well as programs
         cleaned = {name: _own_path(value) if name.upper() == "PATH" else value for name, value in cleaned.items()}
-    cleaned["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # of the lines that are read here, whatever the locale
+    cleaned["PYTHONUTF8"] = "1"  # of paths and of the lines that are read here, whatever the host's locale
     return cleaned
 
 

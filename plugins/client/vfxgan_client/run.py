@@ -67,7 +67,7 @@ class Run:
         self._errors = LastLines()
         self._outcome: Outcome | None = None
         self._done = self._total = 0
-        self._was_cancelled = self._has_reported = False
+        self._is_begun = self._was_cancelled = self._has_reported = False
         self._killer: threading.Timer | None = None
         self._last: Last | None = None
         self._ended = threading.Event()
@@ -136,6 +136,20 @@ class Run:
         """Body of the run's own thread."""
         process = self._process
         assert process is not None
+        try:
+            self._last = self._watch(process)
+        except Exception as error:  # noqa: BLE001 - a fault in here must not leave a host waiting for ever
+            traceback.print_exc()
+            end_now(process)
+            self._last = Failed(f"the client failed ({error!r}); vfxgan was ended", 1, self._done, self._total)
+        if self._killer is not None:
+            self._killer.cancel()
+        close_stdin(process)
+        self._tell(self._last)
+        self._ended.set()
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> Last:
+        """Until it has ended."""
         assert process.stdout is not None
         assert process.stderr is not None
         errors = threading.Thread(target=self._errors.read, args=[process.stderr], name="vfxgan-errors", daemon=True)
@@ -145,12 +159,7 @@ class Run:
         self._listen(process)
         code = process.wait()
         errors.join(PIPES_CLOSE_WITHIN_S)
-        if self._killer is not None:
-            self._killer.cancel()
-        close_stdin(process)
-        self._last = self._end(code)
-        self._tell(self._last)
-        self._ended.set()
+        return self._end(code)
 
     def _read(self, stream: IO[bytes]) -> None:
         """Body of a thread. None in the queue: there are no more lines."""
@@ -175,11 +184,11 @@ class Run:
 
     def _take(self, event: Event | Outcome) -> None:
         if isinstance(event, Outcome):
-            self._outcome = event
+            self._outcome, self._is_begun = event, False
             self._done, self._total = max(self._done, event.done), max(self._total, event.total)
             return
         if isinstance(event, Started):
-            self._done, self._total = 0, event.total
+            self._done, self._total, self._is_begun = 0, event.total, True
         elif isinstance(event, Progress):
             self._done, self._total = event.done, event.total
         self._tell(event)
@@ -194,6 +203,9 @@ class Run:
 
     def _end(self, code: int) -> Last:
         """How it ended: by its exit code, since a line may be missing or of a part of the work."""
+        told_why = self._outcome is not None and self._outcome.reason is not None
+        if code == 0 and (self._is_begun or told_why):  # a host that ignores SIGCHLD has no exit codes
+            code = INTERRUPTED if self._was_cancelled else 1
         if code == 0:
             return Finished(self._done, self._total)
         if code == INTERRUPTED or (self._was_cancelled and code not in (1, 2, 3)):
