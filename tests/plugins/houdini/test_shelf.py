@@ -109,20 +109,6 @@ class TestGenerateElements:
         assert frames_in(folder / "o 1") == {0: "0000.exr"}
         assert not list(folder.rglob("hacked"))
 
-    def test_a_path_that_a_file_cop_cannot_take_is_named(self, shelf: ModuleType, houdini: Any, folder: Path) -> None:
-        houdini.environment["JOB"] = f"{folder}/`odd`"
-        houdini.chosen, houdini.texts = [(0,)], ["0|||$JOB/####.exr|"]
-        shelf.generate_elements()
-        assert frames_in(folder / "`odd`") == {0: "0000.exr"}
-        assert "a File COP would take its $ or ` for a variable; load the frames by hand" in houdini.said[0]
-
-    def test_before_copernicus_the_node_goes_to_img(self, shelf: ModuleType, houdini: Any, folder: Path) -> None:
-        houdini.version = (20, 0, 506)
-        houdini.chosen, houdini.texts = [(0,)], ["0|||$HIP/o/####.exr|"]
-        shelf.generate_elements()
-        node = houdini.selected[0]
-        assert (node._path(), node._parms["filename1"]._value) == ("/img/vfxgan_tiny/tiny", f"{folder}/o/$F4.exr")
-
     def test_a_houdini_without_the_node_still_says_where_the_frames_are(
         self, shelf: ModuleType, houdini: Any, folder: Path
     ) -> None:
@@ -134,6 +120,32 @@ class TestGenerateElements:
             f"frame 0: {folder}/o/####.exr\n"
             f"no File COP could be made (Invalid node type name: copnet); load {folder}/o/$F4.exr by hand"
         ]
+
+
+class TestFileCop:
+    def test_before_copernicus_the_node_goes_to_img(self, houdini: Any) -> None:
+        from vfxgan_houdini import cops
+
+        houdini.version = (20, 0, 506)
+        node: Any = cops.load("/s/####.exr", "it's fire")
+        assert (node._path(), node._parms["filename1"]._value) == ("/img/vfxgan_it_s_fire/it_s_fire", "/s/$F4.exr")
+
+    @pytest.mark.parametrize("path", ["/s/$odd/####.exr", "/s/`ls`.####.exr"])
+    def test_a_path_that_it_would_take_for_a_variable_is_named(self, houdini: Any, path: str) -> None:
+        from vfxgan_client import ClientError
+        from vfxgan_houdini import cops
+
+        with pytest.raises(ClientError, match=r"a File COP would take its \$ or ` for a variable; load the frames by"):
+            cops.load(path, "fire")
+        assert houdini.selected == []
+
+    def test_a_parameter_that_this_version_lacks_is_named(self, houdini: Any) -> None:
+        from vfxgan_client import ClientError
+        from vfxgan_houdini import cops
+
+        del houdini.parms["file"]["filename"]
+        with pytest.raises(ClientError, match=r"no parameter 'filename' in this Houdini; set it to '/s/[$]F4.exr' by"):
+            cops.load("/s/####.exr", "fire")
 
 
 class TestFaults:
@@ -172,6 +184,17 @@ class TestProcessSequence:
         (dialog,) = recording.of("ui.selectFile")
         assert dialog.kwargs["collapse_sequences"] is True
         assert houdini.lists[0][0].startswith("upscaler  (upscaler, x2, RGB)")
+
+    def test_a_selected_file_cop_is_the_input(
+        self, shelf: ModuleType, houdini: Any, plates: Path, recording: Any
+    ) -> None:
+        from vfxgan_houdini import cops
+
+        cops.load(f"{plates}/p.####.exr", "plate")
+        houdini.chosen, houdini.button = [(0,)], 1
+        shelf.process_sequence()
+        assert recording.of("ui.selectFile") == []
+        assert recording.of("ui.readMultiInput")[0].kwargs["initial_contents"][0] == f"{plates}/p.$F4.exr"
 
     def test_a_plate_that_is_missing_is_named(
         self, shelf: ModuleType, houdini: Any, folder: Path, plates: Path

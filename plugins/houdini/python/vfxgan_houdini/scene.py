@@ -11,6 +11,7 @@ import hou
 from vfxgan_client import ClientError, Command, ask
 from vfxgan_houdini.patterns import hashed
 
+FILE_PARMS = ("filename", "filename1")  # of the File COP, of the older one
 WITHOUT_A_CONVENTION = "$HIP/render/vfxgan/{name}.####.exr"
 
 
@@ -39,6 +40,13 @@ def frame_range() -> tuple[int, int]:
     """First and last frame of the global range."""
     first, last = hou.playbar.frameRange()
     return int(first), int(last)
+
+
+def selected_pictures() -> str:
+    """What a selected File COP reads, as it stands there; empty where none is selected."""
+    nodes = [node for node in hou.selectedNodes() if isinstance(node, hou.OpNode)]
+    parms = [parm for node in nodes for name in FILE_PARMS for parm in [node.parm(name)] if parm is not None]
+    return next((path for parm in parms for path in [parm.unexpandedString().strip()] if path), "")
 
 
 def expanded(text: str) -> str:

@@ -54,10 +54,10 @@ def browse_seeds() -> None:
 
 @tool
 def process_sequence() -> None:
-    """An input sequence, upscaled or translated."""
+    """What the selected File COP reads, or pictures on disk: upscaled or translated."""
     command, folder = find_command(), scene.folder()
     model = questions.choose_model(models_of(command, PLATES, folder))
-    plates = questions.choose_sequence()
+    plates = scene.selected_pictures() or questions.choose_sequence()
     said = scene.convention(command, folder, model)
     first, last = scene.frame_range()
     asked = questions.ask_values(
