@@ -70,6 +70,7 @@ class Project:
     bit_depth: str | None = None
     compression: str | None = None
     runtime: str | None = None
+    cpu_isa: str | None = None
     threads: int | None = None
     output: str | None = None
     root: Path = field(default_factory=Path)
@@ -152,7 +153,7 @@ def _project(settings: Settings) -> Project:
         is_name = text is not None and (text.startswith("ocio://") or (Path(text).name == text and "." not in text))
         return text if is_name and not (folder / str(text)).exists() else whole(name)
 
-    plain = ("colorspace", "in_colorspace", "bit_depth", "compression", "runtime", "threads")
+    plain = ("colorspace", "in_colorspace", "bit_depth", "compression", "runtime", "cpu_isa", "threads")
     return Project(
         file=settings.file,
         model=named("model"),

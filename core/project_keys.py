@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vfxgan.cpu_isa import LEVELS as CPU_LEVELS
 from vfxgan.path_map import SYSTEMS
 
 ENGINES = ("openjd", "deadline", "slurm", "opencue", "commands")
@@ -152,6 +153,8 @@ KEYS: tuple[Key, ...] = (
     Key("bit_depth", _one_of("half", "float"), "half, float", "`--bit-depth` of EXR frames.", '"half"'),
     Key("compression", _text, "zips, zip:4, dwaa:45, …", "`--compression` of EXR frames.", '"zip:4"'),
     Key("runtime", _one_of(*RUNTIMES), ", ".join(RUNTIMES), "`--runtime`.", '"openvino"'),
+    Key("cpu_isa", _one_of(*CPU_LEVELS), ", ".join(CPU_LEVELS), "`--cpu-isa`, where the runtime is openvino.",
+        '"avx2"'),
     Key("threads", _number(1, 1024), "1 … 1024", "`--threads`.", "8"),
     Key("output.pattern", pattern_problem, "pattern with tokens", "Where frames go that have no `--out`.",
         '"renders/{shot}/{version}/{model}/{shot}_{model}_{version}.####.exr"'),

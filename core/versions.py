@@ -1,5 +1,7 @@
 """Versions on disk, through the output convention: the latest one, and the next one, which is claimed."""
 
+import itertools
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -72,8 +74,9 @@ def given_back(target: Target | None) -> Iterator[None]:
         yield
     except BaseException:
         if target is not None and target.claimed is not None:
-            with suppress(OSError):  # not empty: it is in use
-                target.claimed.rmdir()
+            for folder, _, _ in os.walk(target.claimed, topdown=False):
+                with suppress(OSError):  # not empty: it is in use
+                    Path(folder).rmdir()
         raise
 
 
@@ -93,9 +96,9 @@ def _latest(project: Project, values: Values) -> int:
 
 def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Path | None]:
     pattern = project.convention()
-    word = _word(pattern)
-    for _ in range(_TRIES):
-        number = max((found.number for found in _versions(project, values)), default=0) + 1
+    word, number = _word(pattern), 0
+    for _ in range(_TRIES):  # a folder on a server may be listed as it was a moment ago: never the same number again
+        number = max([number, *(found.number for found in _versions(project, values))]) + 1
         if number > MAX_VERSION:
             raise UsageError(f"--version next: there is a version {number - 1}; name one yourself: --version v001")
         if not claim or not _has_folder(pattern):
@@ -128,7 +131,8 @@ def _word(pattern: str) -> str:
 def _before(pattern: str) -> str:
     """What stands before it."""
     words = pattern.split("/")
-    return "/".join(words[: words.index(_word(pattern))])
+    before = "/".join(words[: words.index(_word(pattern))])
+    return before or ("/" if pattern.startswith("/") else "")
 
 
 @dataclass(frozen=True)
@@ -143,13 +147,12 @@ class _Version:
 def _versions(project: Project, values: Values) -> list[_Version]:
     """Every version on disk; more than once where several files are of it."""
     pattern = project.convention()
-    folders = [project.root / ("/" if pattern.startswith("/") else "")]
-    for word in _before(pattern).split("/"):
-        if has(word, "view"):
-            wanted = _expression(word, values)
-            folders = [entry for folder in folders for entry in _entries(folder) if wanted.fullmatch(entry.name)]
-        elif word:
-            folders = [folder / fill(word, values) for folder in folders]
+    words = _before(pattern).split("/")
+    plain = list(itertools.takewhile(lambda word: not has(word, "view"), words))
+    folders = [project.root / fill("/".join(plain), values)]
+    for word in words[len(plain) :]:
+        wanted = _expression(word, values)
+        folders = [entry for folder in folders for entry in _entries(folder) if wanted.fullmatch(entry.name)]
     wanted = _expression(_word(pattern), values)
     return [
         _Version(entry, f"v{found['version']}", int(found["version"]))

@@ -7,7 +7,7 @@ import typer
 from vfxgan.cli import render_options as options
 from vfxgan.cli.preview import plan, preview_request, previewed
 from vfxgan.cli.render_plan import print_plan
-from vfxgan.cli.render_project import Completed, explicit, with_project
+from vfxgan.cli.render_project import Completed, cpu_isa_of, explicit, with_project
 from vfxgan.cli.render_request import request_of
 from vfxgan.cli.shared import ProgressChoice
 
@@ -84,7 +84,7 @@ def render(
     """
     from vfxgan.cpu_isa import hold_cpu
 
-    hold_cpu(cpu_isa)  # before any library is loaded that looks at the CPU
+    hold_cpu(cpu_isa_of(context.params))  # before any library is loaded that looks at the CPU
     from vfxgan.render.request import resolve
     from vfxgan.versions import given_back
 
@@ -96,6 +96,8 @@ def render(
         )
         job = resolve(request_of(params))
         _say_where(completed, version, dry_run)
+        if dry_run and completed.added and progress is not ProgressChoice.json:
+            print(f"project    {', '.join(completed.added)}")
         if not job.frames:  # a farm's chunk that lies in a hole of the shot
             from vfxgan.progress import say
 

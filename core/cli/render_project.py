@@ -29,12 +29,25 @@ class Completed:
     Attributes:
         params: by the names of render's arguments, for `request_of`.
         target: what the output convention gave; None where `--out` did.
-        added: names of the options that are the project's.
+        added: the options that are the project's: `colorspace ACEScg (/show/vfxgan.toml:3)`.
     """
 
     params: dict[str, Any]
     target: "Target | None" = None
     added: tuple[str, ...] = ()
+
+
+def cpu_isa_of(given: Mapping[str, Any]) -> str | None:
+    """`--cpu-isa` of a render, else the project's, for the one runtime that can be held; it loads nothing heavy.
+
+    Raises:
+        UsageError: problems in the file.
+    """
+    from vfxgan.project import find_project
+
+    project = find_project()
+    runtime = given["runtime"] or (None if given["like"] is not None else project.runtime)
+    return given["cpu_isa"] or (project.cpu_isa if runtime == "openvino" else None)
 
 
 def with_project(given: Mapping[str, Any], *, claim: bool) -> Completed:
@@ -60,8 +73,10 @@ def with_project(given: Mapping[str, Any], *, claim: bool) -> Completed:
         option = "--shot" if params["shot"] is not None else "--version"
         raise UsageError(f"--out {params['out']!r} and {option} both say where frames go; give one")
     params["shot"] = params["version"] = None
-    added = {name: value for name, value in _defaults(project, params).items() if params[name] is None}
-    return Completed(params | added, target, tuple(added))
+    defaults = _defaults(project, params) | {"cpu_isa": cpu_isa_of(params)}
+    added = {name: value for name, value in defaults.items() if params[name] is None and value is not None}
+    notes = tuple(f"{name} {value} ({project.line(name)})" for name, value in added.items())
+    return Completed(params | added, target, notes)
 
 
 def explicit(arguments: Sequence[str], completed: Completed) -> list[str]:
@@ -92,6 +107,8 @@ def _mapped(project: "Project", given: Mapping[str, Any]) -> dict[str, Any]:
     for name, option in _FILES_AFTER_AT.items():
         if str(given[name] or "").startswith("@"):
             mapped[name] = "@" + localised(project.path_map, option, given[name][1:])
+    if given["sign"] is not None:
+        mapped["sign"] = tuple(Path(localised(project.path_map, "--sign", str(file))) for file in given["sign"])
     return mapped
 
 
@@ -124,5 +141,4 @@ def _defaults(project: "Project", params: Mapping[str, Any]) -> dict[str, Any]:
         names += ["in_colorspace"] if params["plates"] is not None else []
         names += _FOR_EXR if Path(params["out"]).suffix.lower() == ".exr" else []
     names += [] if os.environ.get("OCIO") else ["ocio"]
-    held = {name: getattr(project, name) for name in names}
-    return {name: value for name, value in held.items() if value is not None}
+    return {name: getattr(project, name) for name in names}

@@ -181,6 +181,22 @@ def test_a_mistake_and_a_dry_run_take_no_version(project: Callable[..., Path], c
     assert not (tmp_path / "renders" / "a" / "v001").exists()
 
 
+def test_a_version_without_a_frame_is_free_again(
+    project: Callable[..., Path], cli: Any, make_model: Any, tmp_path: Path
+) -> None:
+    project("{shot}/{version}/{model}/####.exr")
+    black = make_model(tmp_path / "nan.onnx", spec={"name": "nan"}, not_a_number_below=10)
+    result = cli("render", black, "--seeds", "0-1", "--shot", "a", "--version", "next")
+    assert result.code == 3, result
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_what_is_the_files_is_said_by_a_dry_run(project: Callable[..., Path], cli: Any) -> None:
+    file = project(top="colorspace = 'ACEScg'\nthreads = 2")
+    result = cli("render", "--seeds", "0", "--out", "####.exr", "--threads", "1", "--dry-run")
+    assert f"project    colorspace ACEScg ({file}:2)\n" in result.out
+
+
 def test_several_devices_share_one_version(project: Callable[..., Path], cli: Any) -> None:
     project()
     result = cli("render", "--seeds", "0-3", "--shot=a", "--version", "next", "--devices", "cpu,cpu")
@@ -316,6 +332,18 @@ def test_the_space_of_plates_comes_from_the_file(project: Callable[..., Path], c
     words = ("--in", "plate.exr", "--out", "out.exr", "--dry-run")
     assert re.search(r"in_colorspace +ACEScg", cli("render", *words).out)
     assert re.search(r"in_colorspace +lin_rec709", cli("render", *words, "--in-colorspace", "lin_rec709").out)
+
+
+def test_the_file_holds_unlike_cpus_at_one_instruction_set(project: Callable[..., Path], start: Any) -> None:
+    project(top="runtime = 'openvino'\ncpu_isa = 'avx2'")
+    words = ("render", "--seeds", "0", "--out", "####.exr", "--dry-run")
+    held, native, other = (start(*words, *more) for more in ((), ("--cpu-isa", "native"), ("--runtime", "onnxruntime")))
+    printed = held.communicate()[0]
+    assert re.search(r"^project .*cpu_isa avx2 \(", printed, flags=re.MULTILINE)
+    assert "instructions avx2," in printed
+    assert "cpu_isa avx2" not in native.communicate()[0]
+    assert "cpu_isa avx2" not in other.communicate()[0]
+    assert (held.returncode, native.returncode, other.returncode) == (0, 0, 0)
 
 
 # Paths of other systems
