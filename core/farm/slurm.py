@@ -36,7 +36,12 @@ while [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do  # it was this scr
     wait "$child"
     code=$?
 done
-if {{ [ -n "$late" ] || [ "$code" = 1 ] || [ "$code" = 3 ]; }} && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {retries} ]; then
+case "$code" in
+    0 | 2) again= ;;  # done; or bad usage, which no second try makes better
+    130 | 143) again=$late ;;  # stopped, by the time limit or by somebody who does not want it any more
+    *) again=1 ;;  # failed, or was killed
+esac
+if [ -n "$again" ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {retries} ]; then
     echo "exit code $code: once more, by scontrol requeue"
     scontrol requeue "{task}"
 fi

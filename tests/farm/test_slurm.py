@@ -96,7 +96,8 @@ def test_variables_are_set_and_those_of_the_submitters_python_are_not(node: Any,
 
 
 @pytest.mark.parametrize(
-    ("code", "restarts", "asked"), [(1, 0, True), (3, 1, True), (3, 2, False), (2, 0, False), (0, 0, False)]
+    ("code", "restarts", "asked"),
+    [(1, 0, True), (3, 1, True), (3, 2, False), (2, 0, False), (0, 0, False), (137, 0, True), (130, 0, False)],
 )
 def test_a_task_that_failed_is_queued_again_as_often_as_was_asked(
     node: Any, fake: Any, tmp_path: Path, code: int, restarts: int, asked: bool
@@ -133,6 +134,28 @@ def test_near_its_time_limit_a_render_ends_whole_frames_and_is_queued_again_but_
     assert '"failed"' in out
     assert not [path for path in (tmp_path / "o").iterdir() if path.name.startswith(".")]
     assert [words[1:] for words, _ in told()] == [["requeue", "10"]] * asked
+
+
+def test_a_render_that_is_killed_on_its_node_is_queued_again_and_then_goes_on(
+    cli: Any, tmp_path: Path, node: Any, fake: Any, on_path: None, tiny: Path, frames_of: Any
+) -> None:
+    told = fake("scontrol")
+    render = ("render", str(tiny), "--seeds", "0-999")
+    command = ("vfxgan", *render, "--out", "o/####.exr", "--progress", "json", "--frames", CHUNK)
+    (path,) = write_slurm(job_of(*command, frames=200, chunk=100), tmp_path)
+    environment = {**os.environ, "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1"}
+    with subprocess.Popen(["bash", str(path)], env=environment, stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        while '"frame"' not in started.stdout.readline():
+            assert started.poll() is None
+        child = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()[0]
+        os.kill(int(child), signal.SIGKILL)
+        started.stdout.read()
+    assert started.returncode == 137
+    assert [words[1:] for words, _ in told()] == [["requeue", "7_1"]]
+    assert node(path, 1, SLURM_RESTART_COUNT="1").returncode == 0
+    assert cli(*render, "--frames", "100-199", "--out", "whole/####.exr").code == 0
+    assert frames_of(tmp_path / "o") == frames_of(tmp_path / "whole")
 
 
 def test_the_directives_hold_what_was_asked_for_and_nothing_that_sbatch_could_misread() -> None:
