@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from vfxgan_nuke.sequences import beside_script, file_name, is_sequence, nuke_na
 
 GENERATOR, UPSCALER, TRANSLATOR = "generator", "upscaler", "translator"
 HERE = "this machine"
+NAMED_PROBLEMS = 3
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,13 @@ class AtHand:
         return next(model for model in self.models if model.label == label)
 
     def output(self, model: Model, name: str = "", plate: str = "") -> str:
-        """Where frames of this model go: by the project's convention, else beside the script; "" for no place.
-
-        It asks the command, which takes a moment.
+        """Where frames of this model go: by the project's convention, else beside the script; it asks the command.
 
         Args:
             name: of the frames beside the script; default: the model's.
             plate: that they are made from: with %V, so have they; a single file gives one.
+        Returns:
+            "" where something is lacking that the artist knows: the script was not saved, or its name is no shot's.
         Raises:
             ClientError: the convention cannot be filled in.
         """
@@ -67,13 +69,15 @@ class AtHand:
             frames = beside_script(self.script, file_name(name or model.name), "_%V" if "%V" in plate else "")
             return frames if not plate or is_sequence(plate) else frames.replace(".%04d", "")
         words = ["project", "--json", "--model", model.word]
-        if "{shot}" in self.pattern and shot_of(self.script):
-            words += ["--shot", shot_of(self.script)]
+        shot = shot_of(self.script)
+        if "{shot}" in self.pattern and re.fullmatch(r"[A-Za-z0-9_-]+", shot):  # else it may be in the project file
+            words += ["--shot", shot]
         if "{version}" in self.pattern:
             words += ["--version", "next"]
         if "{view}" in self.pattern and "%V" in plate:
             words += ["--view", "%V"]
-        return nuke_name(ask(self.command, words, folder=self.folder)["output"])
+        output = ask(self.command, words, folder=self.folder)["output"]
+        return nuke_name(output) if output else ""
 
 
 def look_up(kinds: Sequence[str], script: str, folder: str | None) -> AtHand:
@@ -84,11 +88,13 @@ def look_up(kinds: Sequence[str], script: str, folder: str | None) -> AtHand:
         folder: of the script, from which a project file is looked for upward.
     Raises:
         ClientError: there is no command, it is too old, or it failed.
-        Refusal: there is no model of these kinds.
+        Refusal: there is no model of these kinds, or the project file is wrong.
     """
     command = find_command()
     models = _models(ask(command, ["models", "--json"], folder=folder), kinds)
     project = ask(command, ["project", "--json"], folder=folder)
+    if project["problems"]:
+        raise Refusal("; ".join(project["problems"][:NAMED_PROBLEMS]))
     settings = project["settings"]
     return AtHand(
         command=command,

@@ -39,8 +39,12 @@ def in_background(
 def _body(
     title: str, work: Callable[[Shown], T], then: Callable[[T], None], refused: Callable[[Exception], None]
 ) -> None:
+    shown = TaskShown(title)
     try:
-        result = work(TaskShown(title))  # the bar goes away with it, before anything else is shown
+        try:
+            result = work(shown)
+        finally:
+            shown.close()  # before anything else is shown; an error would hold on to it by its traceback
     except EXPECTED as error:
         nuke.executeInMainThread(refused, (error,))
     except Exception as error:  # noqa: BLE001 - a fault of ours must be seen too, not end with a thread
@@ -51,10 +55,14 @@ def _body(
 
 
 class TaskShown:
-    """A bar of Nuke's with its Cancel button. Used by one thread only; it closes when this object goes."""
+    """A bar of Nuke's with its Cancel button. Used by one thread only."""
 
     def __init__(self, title: str) -> None:
         self._task = nuke.ProgressTask(title)
+
+    def close(self) -> None:
+        """Nuke takes the bar away when nobody holds the task any more; nothing may be shown after."""
+        del self._task
 
     def tell(self, message: str) -> None:
         self._task.setMessage(message)

@@ -242,3 +242,23 @@ def test_a_project_file_names_output_and_colourspace(artist: Any, entries: Modul
     read = artist.wait_for_read()
     assert read._knobs["file"]._value == f"{folder.parent}/renders/sh010/v001/sh010_tiny_v001.%04d.exr"
     assert read._knobs["colorspace"]._value == "ACES - ACEScg"
+
+
+def test_a_project_that_wants_a_shot_leaves_the_output_to_the_artist_of_another_script(
+    artist: Any, entries: ModuleType, folder: Path
+) -> None:
+    (folder / "vfxgan.toml").write_text('[output]\npattern = "r/{shot}/{shot}.####.exr"\n', encoding="utf-8")
+    artist.host.root._knobs["name"]._set(str(folder / "wild idea.nk"))
+    artist.will_cancel()
+    entries.generate()
+    artist.wait_for(lambda: bool(artist.panels))
+    assert artist.panels[0]["out"] == ""
+
+
+def test_a_wrong_project_file_is_told_with_its_line(artist: Any, entries: ModuleType, folder: Path) -> None:
+    (folder / "vfxgan.toml").write_text('colourspace = "ACEScg"\n', encoding="utf-8")
+    entries.generate()
+    assert artist.wait_for_word() == (
+        f"vfxgan: {folder}/vfxgan.toml:1: unknown key 'colourspace'; did you mean colorspace?"
+    )
+    assert artist.panels == []
