@@ -21,7 +21,8 @@ def main(client, job):
         command = vfxgan_client.find_command(job.get("program"))
         if "ask" in job:
             say("Answer", answer=vfxgan_client.ask(command, job["ask"], job.get("folder")))
-            return
+        for arguments in job.get("before", []):
+            follow(vfxgan_client, command, {**job, "arguments": arguments})
         follow(vfxgan_client, command, job)
     except vfxgan_client.ClientError as error:
         say(type(error).__name__, message=str(error))
