@@ -194,7 +194,7 @@ WRONG = [
     ),
     (
         {"out": "/x/[a]/fire.%04d.exr"},
-        "output /x/[a]/fire.%04d.exr: Nuke takes [ ] and quotes in a file name for an expression; choose another name",
+        'output /x/[a]/fire.%04d.exr: Nuke takes [ ] $ \\ " in a file name for an expression; choose another name',
     ),
 ]
 
