@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vfxgan.cli.shared import needs_extra
-from vfxgan.errors import SubmitError, UsageError
+from vfxgan.errors import MissingExtraError, SubmitError, UsageError
 from vfxgan.farm.job import CHUNK, FarmJob, Step
 from vfxgan.farm.plan import VERIFY
 from vfxgan.ranges import to_fileseq
@@ -71,7 +70,7 @@ def submit_opencue(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
     text = specification(job, _settings(words))
     write_whole(folder / FILE, text.encode())
     _check_configured()
-    with needs_extra("opencue", "submitting to OpenCue"):
+    with _installed():
         import opencue
         import opencue.api
         import opencue.exception
@@ -106,7 +105,7 @@ def specification(job: FarmJob, settings: Settings) -> str:
     """
     if job.system != "linux":
         raise UsageError(f"--to opencue: commands are written for Linux, and the farm's nodes run {job.system}")
-    with needs_extra("opencue", "--to opencue"), _quiet("outline"):
+    with _installed(), _quiet("outline"):
         import outline
         import outline.backend.cue
         import outline.cuerun
@@ -188,6 +187,14 @@ def _settings(words: Sequence[str]) -> Settings:
             raise UsageError(f"--extra {word}: OpenCue's names have letters, digits, _ and points, three at least")
         values[known[name]] = value
     return Settings(**values)
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(str(error.name).partition(".")[0], "opencue", "--to opencue") from error
 
 
 @contextmanager

@@ -212,3 +212,10 @@ def test_without_a_cuebot_the_file_is_written_and_the_line_says_how_to_name_one(
 def test_words_that_opencue_does_not_take_are_refused(word: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--extra"):
         submit_opencue(job_of("vfxgan", CHUNK), tmp_path, [word])
+
+
+def test_without_the_library_its_extra_is_named(cli: Any, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "outline", None)
+    result = cli("submit", "--to", "opencue", tiny, "--seeds", "0-29", "--out", "o/####.exr")
+    assert result.code == 1
+    assert "--to opencue needs it: pip install 'vfxgan[opencue]'" in result.line
