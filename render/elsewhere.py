@@ -13,7 +13,7 @@ from vfxgan.render.options import AS_PLATE
 from vfxgan.render.request import Job, RenderRequest, resolve
 from vfxgan.render.runtimes import CPU_RUNTIMES, DEFAULT_RUNTIME, check_runtime_name
 from vfxgan.render.runtimes.choice import AUTO
-from vfxgan.render.spaces import conversion_of, find_conversion
+from vfxgan.render.spaces import config_of, conversion_of, find_conversion
 
 # A path as the other machine names it.
 PathThere = Callable[[str], str]
@@ -75,7 +75,7 @@ def words_of(request: RenderRequest, job: Job, cpu_isa: str | None, there: PathT
 
     Without `--frames`: those are the chunk's. `--handles` is left out with it, since the frames include them.
     """
-    values = [("--out", there(whole(request.out))), *_source(request, job, there)]
+    values: list[tuple[str, object]] = [("--out", there(whole(request.out))), *_source(request, job, there)]
     values += [("--upscale", model_there(model, there)) for model in job.upscalers]
     values += [(option, value) for option, value in _output(request, job, there).items() if value is not None]
     values += [(option, value) for option, value in _running(request, job, cpu_isa, there).items() if value is not None]
@@ -96,6 +96,7 @@ def verify_words_of(request: RenderRequest, job: Job, there: PathThere) -> tuple
         words += _option("--start-frame", str(request.start_frame))
     if request.plates is not None:
         words += _option("--in", there(whole(request.plates)))
+    words += ["--require-signed"] if request.sign is not None else []
     return (*words, *(("--mix-runtimes",) if request.consent.mix_runtimes else ()))
 
 
@@ -165,9 +166,9 @@ def _output(request: RenderRequest, job: Job, there: PathThere) -> dict[str, obj
 
 
 def _ocio_here(request: RenderRequest, job: Job) -> str | None:
-    """What $OCIO says here is meant there, too, where colour is converted at all."""
+    """The config that holds here is meant there, too, where colour is converted at all, whatever $OCIO is there."""
     converts = request.plates is not None or find_conversion(job.output) is not None
-    return os.environ.get("OCIO") or None if converts else None
+    return config_of(None)[0] if converts and request.like is None else None
 
 
 def _running(request: RenderRequest, job: Job, cpu_isa: str | None, there: PathThere) -> dict[str, object]:

@@ -56,7 +56,7 @@ class FarmRender:
 
 def options_of_render() -> dict[str, bool]:
     """Options that a row of shots may set, without their dashes; whether each is a flag."""
-    names = {}
+    names: dict[str, bool] = {}
     for parameter in _parser("render").params:
         is_one_value = parameter.param_type_name == "option" and parameter.nargs == 1
         if is_one_value and parameter.name not in (*NOT_FOR_FARMS, "shot"):

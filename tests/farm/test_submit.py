@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vfxgan.cli.optional_values import with_values
 from vfxgan.cli.submit_render import options_of_render, parse
 from vfxgan.images import Picture, write_picture
 
@@ -166,7 +167,8 @@ def folder(cli: Any, tiny: Path, tmp_path: Path) -> Path:
     plates.mkdir()
     for number in range(5):
         channels = ("R", "G", "B", "a.R", "a.G", "a.B")
-        write_picture(plates / f"{number:04d}.exr", Picture(np.zeros((8, 8, 6), np.float16), channels, LEFT))
+        pixels = np.random.RandomState(number).rand(16, 16, 6).astype(np.float16)
+        write_picture(plates / f"{number:04d}.exr", Picture(pixels, channels, LEFT))
     (plates / "e.plan").touch()
     assert cli("render", tiny, "--seeds", "4", "--out", plates / "like.exr").code == 0
     return plates
@@ -179,7 +181,7 @@ def test_a_chunk_is_asked_for_what_was_asked_for(cli: Any, tiny: Path, folder: P
     found = lines(cli, model, *asked, "--out", "out/####.exr", "--chunk", 100)[0]
     told = parse("render", found[2:])
     for name, value in parse("render", [model, *asked, "--out", str(Path("out/####.exr").absolute())]).items():
-        if name not in ("frames", "handles", "threads", "runtime"):
+        if name not in ("frames", "handles", "threads", "runtime") and (name != "ocio" or value is not None):
             assert told[name] == value, name
     numbers = {"seeds": "7-16", "walk": "-5-10", "like": "2-5", "plates": "0-4", "pictures": "0-4"}
     assert told["frames"] == numbers.get(case, "0-9")
@@ -187,6 +189,32 @@ def test_a_chunk_is_asked_for_what_was_asked_for(cli: Any, tiny: Path, folder: P
     assert told["runtime"] == (
         None if case == "like" else parse("render", [*asked, "--out", "x"])["runtime"] or "onnxruntime"
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("upscaler", "--in plate/####.exr --temporal 1 --mix 0.7 --regrain 0.5 --skip-missing --frames 0-8"),
+        ("upscaler", "--in plate/####.exr --in-colorspace ACEScg --colorspace ACEScg --handles 2 --frames 1-2"),
+        ("elements", "--walk 1001-1007 --keys 0,7,3 --interpolation spline --ease"),
+        ("elements", "--seeds @picks.txt --start-frame -2 --upscale --colorspace ACEScg"),
+    ],
+)
+def test_the_union_of_chunks_is_the_local_render(
+    cli: Any, folder: Path, frames_of: Any, monkeypatch: pytest.MonkeyPatch, model: str, words: str
+) -> None:
+    Path("picks.txt").write_text("9 4 7 1 8")
+    asked = (model, *with_values(["render", *words.split()])[1:])
+    assert cli("render", *asked, "--out", "whole/####.exr", "--progress", "none").code == 0
+    chunks = lines(cli, *asked, "--out", "out/####.exr", "--chunk", 2)
+    monkeypatch.setenv("OCIO", "/nowhere.ocio")  # a node's own
+    monkeypatch.setenv("VFXGAN_MODEL", "/nowhere.onnx")
+    assert len(chunks) > 3
+    for line in chunks:
+        result = cli(*line[1:])
+        assert result.code == 0, result
+    assert len(frames_of(Path("whole"))) > 3
+    assert frames_of(Path("out")) == frames_of(Path("whole"))
 
 
 def test_the_cases_above_have_every_option() -> None:
