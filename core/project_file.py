@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vfxgan.errors import UsageError
-from vfxgan.path_map import SYSTEMS, Roots, check_root
-from vfxgan.project_keys import BY_NAME, ROWS, TABLES, shown
+from vfxgan.path_map import SYSTEMS, PathMap, Roots, check_root
+from vfxgan.project_keys import BY_NAME, PATHS, ROWS, TABLES, shown
 from vfxgan.project_lines import line_of, lines_of_keys, parse_toml
 
 SETTINGS_FILE = "vfxgan.toml"
@@ -107,6 +107,12 @@ def read_settings(file: Path) -> Settings:
             wrong.append((place, problem))
         else:
             values[name] = value
+    for name in PATHS:
+        problem = PathMap(rows).unmapped(values[name]) if name in values else ""
+        if problem:
+            wrong.append(
+                (tuple(name.split(".")), f"{name} is {shown(values.pop(name))}: {problem.removeprefix('is ')}")
+            )
     lines = lines_of_keys(text) if wrong else {}
     found = sorted((line_of(lines, place), said) for place, said in wrong)
     return Settings(file, text, values, rows, tuple(f"{file}:{line}: {said}" for line, said in found))

@@ -177,6 +177,7 @@ KEYS: tuple[Key, ...] = (
     *(Key(f"farm.extra.{name}", _words, "list of words", f"Options of {about}, before those of `submit --extra`.",
           example) for name, (about, example) in _EXTRA.items()),
 )  # fmt: skip
+PATHS = ("model", "upscaler", "ocio", "output.pattern", "output.root")  # farm.command is the farm's
 BY_NAME = {key.name: key for key in KEYS}
 TABLES = ("output", "farm", "farm.extra")
 ROWS = "paths"

@@ -57,6 +57,12 @@ def choose_target(
     for token, value in (("shot", shot), ("version", version)):
         if value is not None and not has(pattern, token):
             raise UsageError(f"--{token} {value!r}: {project.line('output.pattern')}: the pattern has no {{{token}}}")
+    marks = set("#@%$") & set(str(project.root))
+    if marks:
+        raise UsageError(
+            f"{project.root}: has {min(marks)!r} in its name, which is padding in a pattern; give --out from the "
+            "working folder, or another output.root"
+        )
     values, claimed = project.values(shot, version, view, model), None
     if version == LATEST:
         values = replace(values, version=_latest(project, values))

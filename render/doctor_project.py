@@ -101,6 +101,10 @@ def _runtime(project: Project) -> str:
     return version
 
 
+def _cpu_isa(project: Project) -> str:
+    return "" if project.runtime == "openvino" else "for renders with --runtime openvino"
+
+
 def _threads(project: Project) -> str:
     return f"{usable_cores()} cores are usable"
 
@@ -149,6 +153,7 @@ _LOOKS: dict[str, Callable[[Project], str]] = {
     "ocio": _ocio,
     "compression": _compression,
     "runtime": _runtime,
+    "cpu_isa": _cpu_isa,
     "threads": _threads,
     "output.pattern": _pattern,
     "output.root": _check_root,

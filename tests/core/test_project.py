@@ -166,6 +166,8 @@ WRONG = [
     ("paths = 3", "vfxgan.toml:1: paths is 3, not a list of tables; write [[paths]]"),
     ("[paths]\nlinux = '/a'", "not a list of tables; write [[paths]]"),
     ("[[paths]]\nlinux = '/a'\n", "vfxgan.toml:1: paths row 1: has only linux; name the same folder on another system"),
+    ("model = 'Q:/m.onnx'", "vfxgan.toml:1: model is 'Q:/m.onnx': a Windows path that no row of [[paths]]"),
+    ("[output]\npattern = 'Q:\\a\\####.exr'", "a Windows path that no row of [[paths]] in vfxgan.toml maps"),
     ("[[paths]]\n\n", "vfxgan.toml:1: paths row 1: has no side"),
     (
         "[[paths]]\nlinux = '/a'\nwindows = 'P:'\n[[paths]]\nlinux = 'a'\nwindows = 'Q:'",

@@ -116,6 +116,14 @@ def test_a_disk_that_refuses_is_named(project: Callable[..., Path], cli: Any, tm
     assert re.search(r"renders/a/v001: cannot be made \(Not a directory\); check output.root", result.line)
 
 
+def test_a_folder_whose_name_is_padding_is_named(project: Callable[..., Path], cli: Any, tmp_path: Path) -> None:
+    project(more="root = 'job#12'")
+    result = cli("render", "--seeds", "0", "--shot", "a", "--version", "next")
+    assert result.code == 2
+    assert "job#12: has '#' in its name, which is padding in a pattern; give --out from" in result.line
+    assert not (tmp_path / "job#12").exists()
+
+
 # What a token may be
 
 
