@@ -23,11 +23,19 @@ class workItemCookType(Enum):  # noqa: N801
     Service = 4
 
 
+class workItemState(Enum):  # noqa: N801
+    """https://www.sidefx.com/docs/houdini/tops/pdg/workItemState.html, those that the double gives."""
+
+    Cooking = 0
+    CookedCancel = 1
+
+
 class WorkItem:
     """`_outputs` and `_expected`: (path, tag); `_state`: what an artist reads beside it."""
 
     def __init__(self, node: "Node", index: int, cook_type: workItemCookType) -> None:
         self.node, self.index, self._cook_type = node, index, cook_type
+        self._looks, self._cancel_after = 0, -1
         self._attributes: dict[str, Any] = {}
         self._expected: list[tuple[str, str]] = []
         self._outputs: list[tuple[str, str]] = []
@@ -35,6 +43,12 @@ class WorkItem:
         self._percents: list[float] = []
         self._states: list[str] = []
         self._command = ""
+
+    @property
+    def state(self) -> workItemState:
+        """Cancelled by itself after `_cancel_after` looks."""
+        self._looks += 1
+        return workItemState.CookedCancel if 0 <= self._cancel_after < self._looks else workItemState.Cooking
 
     def addExpectedOutputFile(self, path: str, tag: str = "", own: bool = True) -> None:
         record("pdg.WorkItem.addExpectedOutputFile", path, tag, on=self)
@@ -121,4 +135,5 @@ class Node:
 def pdg_module() -> types.ModuleType:
     module = types.ModuleType("pdg")
     module.workItemCookType = workItemCookType  # type: ignore[attr-defined]
+    module.workItemState = workItemState  # type: ignore[attr-defined]
     return module

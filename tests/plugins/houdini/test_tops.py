@@ -104,12 +104,16 @@ class TestWorkItems:
         (item,) = node._generate()
         assert [path for path, _ in item._expected] == [f"{folder}/up/{number}.exr" for number in (1001, 1002, 1003)]
 
-    def test_a_cancelled_cook_stops_it_and_leaves_whole_frames(self, node: Any, folder: Path, cli: Any) -> None:
+    @pytest.mark.parametrize("what", ["the cook", "the work item"])
+    def test_a_cancel_stops_it_and_leaves_whole_frames(self, node: Any, folder: Path, what: str) -> None:
         from vfxgan_houdini.tops import Stopped
 
         set_parms(node, seeds="0-999", out="$HIP/o/####.exr", chunk=1000)
         (item,) = node._generate()
-        node.context.cancel_after = 12
+        if what == "the cook":
+            node.context.cancel_after = 12
+        else:
+            item._cancel_after = 12
         with pytest.raises(Stopped, match="the next cook goes on"):
             node._cook(item)
         made = list((folder / "o").iterdir()) if (folder / "o").exists() else []
@@ -217,6 +221,21 @@ def test_every_file_is_read_by_python_3_9() -> None:
     assert len(files) > 10
     for file in files:
         ast.parse(file.read_text(encoding="utf-8"), filename=str(file), feature_version=(3, 9))
+
+
+def test_nothing_is_used_that_houdini_20_0_has_not() -> None:
+    """But in annotations, which are not evaluated: hou.OpNode and its like came with 20.5."""
+    newer = {"OpNode", "OpNodeType", "CopNode", "Cop2Node", "ApexNode", "copNodeTypeCategory"}
+    found = []
+    for file in sorted((PLUGIN / "python").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            for name in ("annotation", "returns"):
+                if getattr(node, name, None) is not None:
+                    setattr(node, name, None)
+        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        found += [f"{file.name}: hou.{name}" for name in sorted(names & newer)]
+    assert found == []
 
 
 class TestPackageFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hou
 
@@ -44,7 +44,8 @@ def frame_range() -> tuple[int, int]:
 
 def selected_pictures() -> str:
     """What a selected File COP reads, as it stands there; empty where none is selected."""
-    nodes = [node for node in hou.selectedNodes() if isinstance(node, hou.OpNode)]
+    # hou.OpNode is not there before 20.5, and an APEX node has no parameters.
+    nodes = [cast("hou.OpNode", node) for node in hou.selectedNodes() if hasattr(node, "parm")]
     parms = [parm for node in nodes for name in FILE_PARMS for parm in [node.parm(name)] if parm is not None]
     return next((path for parm in parms for path in [parm.unexpandedString().strip()] if path), "")
 

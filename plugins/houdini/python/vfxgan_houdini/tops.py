@@ -4,9 +4,10 @@ The only module that touches PDG's own objects, of which there are no type stubs
 described:
 
 - work items: addExpectedOutputFile, addOutputFile, addWarning, setCommand, setCookPercent, setCustomState,
-  setIntAttrib, setStringAttrib, stringAttribValue, node: https://www.sidefx.com/docs/houdini/tops/pdg/WorkItem.html
+  setIntAttrib, setStringAttrib, stringAttribValue, node, state: https://www.sidefx.com/docs/houdini/tops/pdg/WorkItem.html
 - item_holder.addWorkItem(cookType=…): https://www.sidefx.com/docs/houdini/tops/pdg/WorkItemHolder.html
 - pdg.workItemCookType: https://www.sidefx.com/docs/houdini/tops/pdg/workItemCookType.html
+- pdg.workItemState: https://www.sidefx.com/docs/houdini/tops/pdg/workItemState.html
 - node.topNode, node.context.canceling: https://www.sidefx.com/docs/houdini/tops/pdg/GraphContext.html
 - file tags: https://www.sidefx.com/docs/houdini/tops/filetags.html
 - __PDG_PYTHON__ in commands: https://www.sidefx.com/docs/houdini/tops/jobapi.html
@@ -78,12 +79,14 @@ def cook(work_item: Any) -> None:
 
     Raises:
         ClientError: it failed, in its own words.
-        Stopped: the cook was cancelled; finished frames are whole.
+        Stopped: the cook, or this work item, was cancelled; finished frames are whole.
     """
+    import pdg
+
     work = json.loads(work_item.stringAttribValue(WORK))
 
     def look() -> None:
-        if work_item.node.context.canceling:
+        if work_item.node.context.canceling or work_item.state == pdg.workItemState.CookedCancel:
             raise Stopped("the cook was cancelled; finished frames are whole, and the next cook goes on")
 
     def see(event: Event) -> None:
