@@ -16,6 +16,7 @@ from vfxgan.render.plan import Finding, Frame, State, find_problem, judge_unread
 from vfxgan.render.plate_file import file_digest
 from vfxgan.render.request import usable_cores
 
+NO_FILE = "not a file"
 CHANGED = "it changed while it was read: something still writes it; verify again when that is over"
 
 
@@ -98,7 +99,7 @@ def _see(frame: Frame, plates: PlateDigests, hashed: bool) -> Seen:
     if not path.exists():
         return Seen(frame, Finding(State.MISSING))
     if not path.is_file():
-        return Seen(frame, Finding(State.FOREIGN, "not a file"))
+        return Seen(frame, Finding(State.FOREIGN, NO_FILE))
     before, sha256 = _state(path), ""
     try:
         # The hash goes first: it reads the file from disk in one go, and decoding then finds it in memory.

@@ -42,21 +42,22 @@ def check_manifest_target(path: Path) -> None:
     check_writable(path.parent)
 
 
-def write_manifest(path: Path, report: Report, model: str | None) -> None:
+def write_manifest(path: Path, report: Report, model: str | None, *, ok: bool) -> None:
     """Write it whole or not at all.
 
     Args:
+        ok: nothing is wrong with the frames, as far as verify was asked to look.
         model: that was given, as a path or name, for its name; None: looked for among those at hand.
     Raises:
         WriteError: full disk, no right to write.
     """
-    write_whole(path, manifest_bytes(report, model))
+    write_whole(path, manifest_bytes(report, model, ok=ok))
 
 
-def manifest_bytes(report: Report, model: str | None) -> bytes:
+def manifest_bytes(report: Report, model: str | None, *, ok: bool) -> bytes:
     """The file's content: ASCII, one line a frame."""
     frames = [json.dumps(_frame(verdict, report), sort_keys=True) for verdict in report.verdicts if _is_file(verdict)]
-    head = json.dumps(_head(report, model), indent=1)
+    head = json.dumps(_head(report, model, ok), indent=1)
     listed = ",\n".join(f"  {line}" for line in frames)
     return f'{head[:-2]},\n "frames": [\n{listed}\n ]\n}}\n'.encode()
 
@@ -65,13 +66,13 @@ def _is_file(verdict: Verdict) -> bool:
     return bool(verdict.seen.sha256)
 
 
-def _head(report: Report, model: str | None) -> Plain:
+def _head(report: Report, model: str | None, ok: bool) -> Plain:
     reference, expected = report.reference, report.expected
     folder = expected.folder
     return {
         "manifest": "vfxgan frames",
         "manifest_version": MANIFEST_VERSION,
-        "ok": not report.problems,
+        "ok": ok,
         "sequence": {
             "pattern": Path(expected.pattern).relative_to(folder).as_posix(),
             "range": to_fileseq(one.frame.number for one in report.verdicts),

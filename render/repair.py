@@ -14,6 +14,7 @@ from vfxgan.latents import parse_seeds
 from vfxgan.ranges import to_fileseq
 from vfxgan.recipe import PIXEL_REVISION
 from vfxgan.render.expected_frames import SequenceRequest, short
+from vfxgan.render.frame_survey import NO_FILE
 from vfxgan.render.like import find_model_by_sha
 from vfxgan.render.plan import Consent, State
 from vfxgan.render.sequence_check import Report, Verdict
@@ -65,7 +66,8 @@ def find_repair(report: Report, given: Given) -> Repair:
     words += [f"--upscale={name}" for name in given.upscalers]
     words += ["--cpu-isa", given.cpu_isa] if given.cpu_isa is not None else []
     words += ["--mix-runtimes"] if report.standard.mix_runtimes else ["--require-runtime", f"@{good}"]
-    replaced = [verdict for verdict in report.problems if verdict not in left and Consent().refuses(verdict.finding)]
+    refused = [verdict for verdict in report.problems if Consent().refuses(verdict.finding)]
+    replaced = [verdict for verdict in refused if verdict.frame.path not in left]
     if replaced:
         words.append("--overwrite")
         notes.append(f"--overwrite replaces frames {_numbers(replaced)}, which are not of this render")
@@ -89,12 +91,14 @@ def _good_frame(report: Report) -> Path | None:
     return None
 
 
-def _source(report: Report, given: Given) -> tuple[list[str], list[Verdict], list[str]]:
+def _source(report: Report, given: Given) -> tuple[list[str], set[Path], list[str]]:
     """`--seeds` or `--in` and `--frames` of what is to be made; what is left; and what is to be said of that."""
     assert report.reference is not None
-    left = [verdict for verdict in report.problems if verdict.finding.reason == "not a file"]
-    notes = [f"frames {_numbers(left)}: a folder, or no file, is there; remove it first"] if left else []
-    bad = [verdict for verdict in report.problems if verdict not in left]
+    problems = report.problems
+    blocked = [verdict for verdict in problems if verdict.finding.reason == NO_FILE]
+    notes = [f"frames {_numbers(blocked)}: a folder, or no file, is there; remove it first"] if blocked else []
+    bad = [verdict for verdict in problems if verdict.finding.reason != NO_FILE]
+    left = {verdict.frame.path for verdict in blocked}
     if report.reference.seed is not None:
         unknown = [verdict for verdict in bad if verdict.seed is None]
         words = _seed_words({one.frame.number: one.seed for one in bad if one.seed is not None}, report, given)
@@ -103,13 +107,13 @@ def _source(report: Report, given: Given) -> tuple[list[str], list[Verdict], lis
         if unknown:
             say = "give --seeds and --start-frame as the render had them"
             notes.append(f"frames {_numbers(unknown)}: which seeds belong there is not known; {say}")
-        return words, [*left, *unknown], notes
+        return words, left | {verdict.frame.path for verdict in unknown}, notes
     frames = to_fileseq(one.frame.number for one in bad)
     if report.reference.plate is None:
         return (["--frames", frames] if bad else []), left, notes
     plates = given.sequence.plates
     if plates is None:
-        return [], bad, [*notes, "say where the plates are, with --in, and the command that repairs is given"]
+        return [], left, [*notes, "say where the plates are, with --in, and the command that repairs is given"]
     return (["--in", plates, "--frames", frames] if bad else []), left, notes
 
 

@@ -84,11 +84,20 @@ class Report:
         """Those frames."""
         return tuple(verdict for verdict in self.verdicts if verdict.finding.state is state)
 
+    def is_wrong(self, verdict: Verdict) -> bool:
+        """Not as it should be."""
+        fine = (State.DONE, State.OTHER_RUNTIME) if self.standard.mix_runtimes else (State.DONE,)
+        return verdict.finding.state not in fine
+
     @property
     def problems(self) -> tuple[Verdict, ...]:
         """All that is not as it should be."""
-        fine = (State.DONE, State.OTHER_RUNTIME) if self.standard.mix_runtimes else (State.DONE,)
-        return tuple(verdict for verdict in self.verdicts if verdict.finding.state not in fine)
+        return tuple(verdict for verdict in self.verdicts if self.is_wrong(verdict))
+
+    @property
+    def whole(self) -> list[Path]:
+        """The other frames."""
+        return [verdict.frame.path for verdict in self.verdicts if not self.is_wrong(verdict)]
 
 
 def check_sequence(expected: Expected, seen: Sequence[Seen], standard: Standard, plates: PlateDigests) -> Report:

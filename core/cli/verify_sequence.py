@@ -58,13 +58,15 @@ def verify_sequence(choice: SequenceChoice, progress_choice: ProgressChoice) -> 
             seen.append(one)
             _advance(shown, one)
         report = check_sequence(expected, seen, standard, digests)
-        if choice.manifest is not None:
-            write_manifest(choice.manifest, report, choice.again.model)
+        whole = report.whole
         _say_what_is(report, shown)
-        whole = [one.frame.path for one in report.verdicts if one not in report.problems]
         again = choice.again.compare(whole)
+        unlike = [one.path for one in again if one.problem]
         signed = choice.signatures.look(whole)
-        _raise_if_wrong(report, request, choice, [one.path for one in again if one.problem])
+        if choice.manifest is not None:
+            is_good = not (report.problems or unlike or signed.problems)
+            write_manifest(choice.manifest, report, choice.again.model, ok=is_good)
+        _raise_if_wrong(report, request, choice, unlike)
         raise_if_wrong(signed, len(whole))
     written = f"; {choice.manifest} is written" if choice.manifest is not None else ""
     verb = "is" if len(whole) == 1 else "are"
