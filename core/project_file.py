@@ -16,6 +16,7 @@ from vfxgan.project_lines import line_of, lines_of_keys, parse_toml
 
 SETTINGS_FILE = "vfxgan.toml"
 PROJECT_VARIABLE = "VFXGAN_PROJECT"
+NO_FILE = "none"  # its value for a command that is to read none
 MAX_BYTES = 64 << 10  # a row of the path map takes about 100
 MAX_LINE = 4000  # characters; a key of many dots takes the parser time by the square of their number
 NAMED_PROBLEMS = 3
@@ -58,12 +59,14 @@ class Settings:
 
 
 def locate() -> Path | None:
-    """The file that $VFXGAN_PROJECT names, else that of the working folder or the nearest one above.
+    """The file that $VFXGAN_PROJECT names, else that of the working folder or the nearest one above; None: no file.
 
     Raises:
         UsageError: the working folder is gone.
     """
     named = os.environ.get(PROJECT_VARIABLE)
+    if named == NO_FILE:
+        return None
     if named:
         return Path(named).expanduser().absolute()
     try:

@@ -117,6 +117,8 @@ def test_the_environment_names_a_file_and_wins(
     monkeypatch.setenv("VFXGAN_PROJECT", str(tmp_path))
     with pytest.raises(UsageError, match=r"is a folder, not a file; name the vfxgan\.toml in it"):
         find_project()
+    monkeypatch.setenv("VFXGAN_PROJECT", "none")
+    assert find_project() == Project()
 
 
 def test_a_name_is_a_packaged_model_unless_there_is_a_file_of_that_name(
@@ -299,6 +301,50 @@ def test_a_pattern_that_is_accepted_can_be_filled(text: str) -> None:
         filled = Project(output=pattern).target("sh010", 7, "%V", "fire")
         assert "{" not in filled
         assert filled.endswith(".exr")
+
+
+MARKS = [
+    "[",
+    "]",
+    "{",
+    "}",
+    "=",
+    '"',
+    "\\",
+    "\n",
+    "#",
+    ".",
+    "1",
+    "-",
+    "nan",
+    "[[paths]]",
+    "[farm]",
+    "'",
+    '"""',
+    "{shot}",
+    "é",
+]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(MARKS)), min_size=1, max_size=5), st.integers(0, 3))
+@settings(max_examples=200, deadline=None)
+def test_a_file_with_mistakes_is_never_worse_than_one_line(changes: list[tuple[float, str]], cut: int) -> None:
+    text = WHOLE
+    for where, mark in changes:
+        place = int(where * len(text))
+        text = text[:place] + mark + text[place + cut :]
+    Path("vfxgan.toml").write_text(text, encoding="utf-8")
+    try:
+        found = look_for_project().settings
+    except UsageError as error:
+        said, found = str(error), None
+    else:
+        assert found is not None
+        said = found.problems[0] if found.problems else "nothing"
+    assert len(said.splitlines()) == 1
+    lines = text.count("\n") + 1
+    for problem in found.problems if found else ():
+        assert 1 <= int(problem.removeprefix(f"{found.file}:").partition(":")[0]) <= lines
 
 
 def test_the_runtimes_are_those_that_there_are() -> None:
