@@ -4,7 +4,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 if sys.platform == "win32":
     CANCEL = signal.SIGBREAK  # there, SIGTERM never comes from outside
@@ -36,6 +36,28 @@ def sigterm_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(CANCEL, before)
+
+
+@contextlib.contextmanager
+def interrupts_call(tell: Callable[[], None]) -> Iterator[None]:
+    """Inside, Ctrl-C and a farm's cancel call this instead, and raise nothing: no work of the main thread is cut.
+
+    Args:
+        tell: runs between any two steps of the main thread; may put something in a queue.SimpleQueue.
+    """
+    if not in_main_thread():
+        yield
+        return
+
+    def handle(number: int, frame: object) -> None:
+        tell()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, CANCEL)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def raise_if_interrupt(error: BaseException) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from vfxgan.errors import Interrupted, RuntimeFailure, UsageError, VfxganError
-from vfxgan.interrupts import in_main_thread, sigterm_interrupts
+from vfxgan.interrupts import in_main_thread, interrupts_call
 from vfxgan.progress import Progress, say
 from vfxgan.render.device_child import tally_of
 from vfxgan.render.devices import Device, split_frames, split_threads
@@ -67,7 +67,7 @@ class Crew:
 
     job: Job
     children: list[_Child]
-    said: "queue.SimpleQueue[_Said]"
+    said: "queue.SimpleQueue[_Said | None]"  # None from a signal; taken in turn, so that nothing is lost by it
     failed: list[int] = field(default_factory=list)  # frame numbers
     heard: set[str] = field(default_factory=set)
 
@@ -82,7 +82,7 @@ class Crew:
         for child in self.children:
             _write(child, "go\n")
         try:
-            with sigterm_interrupts():
+            with interrupts_call(self._interrupt):
                 self._listen(progress)
         except KeyboardInterrupt:
             self._stop(progress)
@@ -92,9 +92,9 @@ class Crew:
     def wait_until_ready(self) -> None:
         """Raises whatever the first one that cannot start says, or UsageError where their devices are unlike."""
         try:
-            with sigterm_interrupts():
+            with interrupts_call(self._interrupt):
                 while any(child.fingerprint is None for child in self.children):
-                    said = self.said.get()
+                    said = self._hear_next()
                     self._take(said, None)
                     if said.child.code is not None:
                         raise _error_of(said.child)
@@ -114,7 +114,17 @@ class Crew:
 
     def _listen(self, progress: Progress) -> None:
         while any(child.code is None for child in self.children):
-            self._take(self.said.get(), progress)
+            self._take(self._hear_next(), progress)
+
+    def _hear_next(self) -> _Said:
+        said = self.said.get()
+        if said is None:
+            raise KeyboardInterrupt
+        return said
+
+    def _interrupt(self) -> None:
+        """Called by a signal."""
+        self.said.put(None)
 
     def _take(self, said: _Said, progress: Progress | None) -> None:
         child, event = said.child, said.event
@@ -152,7 +162,9 @@ class Crew:
             for child in self.children:
                 _close(child)
             while any(child.code is None for child in self.children):
-                self._take(self.said.get(), progress)
+                said = self.said.get()
+                if said is not None:
+                    self._take(said, progress)
         finally:
             if before is not None:
                 signal.signal(signal.SIGINT, before)
@@ -183,7 +195,7 @@ def device_crew(job: Job, arguments: Sequence[str]) -> Iterator[Crew]:
     Raises:
         VfxganError: what keeps one of them from starting; then none does.
     """
-    said: queue.SimpleQueue[_Said] = queue.SimpleQueue()
+    said: queue.SimpleQueue[_Said | None] = queue.SimpleQueue()
     runs = split_frames(job.frames, len(job.devices))
     threads = split_threads(job.threads, len(runs))
     crew = Crew(job, [], said)
@@ -197,7 +209,9 @@ def device_crew(job: Job, arguments: Sequence[str]) -> Iterator[Crew]:
         crew._stop(None)
 
 
-def _start(device: Device, share: dict[str, Any], arguments: Sequence[str], said: "queue.SimpleQueue[_Said]") -> _Child:
+def _start(
+    device: Device, share: dict[str, Any], arguments: Sequence[str], said: "queue.SimpleQueue[_Said | None]"
+) -> _Child:
     place = list(arguments).index("render") + 1
     command = [sys.executable, "-m", "vfxgan.cli.main", *arguments[:place], "--as-device", str(device)]
     # In a group of its own: a terminal's Ctrl-C comes here alone, and is passed on by closing stdin, once.
@@ -214,7 +228,7 @@ def _start(device: Device, share: dict[str, Any], arguments: Sequence[str], said
     return child
 
 
-def _read(child: _Child, said: "queue.SimpleQueue[_Said]") -> None:
+def _read(child: _Child, said: "queue.SimpleQueue[_Said | None]") -> None:
     """Body of a thread: all that a process says, then that it ended."""
     errors = threading.Thread(target=_read_errors, args=(child, said), daemon=True)
     errors.start()
@@ -229,7 +243,7 @@ def _read(child: _Child, said: "queue.SimpleQueue[_Said]") -> None:
     said.put(_Said(child))
 
 
-def _read_errors(child: _Child, said: "queue.SimpleQueue[_Said]") -> None:
+def _read_errors(child: _Child, said: "queue.SimpleQueue[_Said | None]") -> None:
     for line in _lines(child.process.stderr):
         said.put(_Said(child, line=line))
 

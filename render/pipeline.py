@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from vfxgan.errors import Interrupted, OutOfMemory, VfxganError, WriteError
-from vfxgan.interrupts import in_main_thread, sigterm_interrupts
+from vfxgan.interrupts import in_main_thread, interrupts_call
 from vfxgan.progress import Progress
 from vfxgan.render.plan import Frame
 from vfxgan.render.shared_tasks import Part, SharedTasks
@@ -84,6 +84,9 @@ class _Event:
     frame: Frame | None
     facts: dict[str, Any]
     warnings: tuple[str, ...] = ()
+
+
+_INTERRUPT = _Event(None, {})  # from a signal; taken in turn, so that no event of a worker is lost by it
 
 
 class _Crew:
@@ -165,6 +168,10 @@ class _Crew:
             self.fatal = self.fatal or error
         self.end()
 
+    def interrupt(self) -> None:
+        """Called by a signal."""
+        self.events.put(_INTERRUPT)
+
     def end(self) -> None:
         """Take no more frames; those in flight are finished by the threads that have them."""
         self.stop.set()
@@ -200,7 +207,7 @@ def make_frames(frames: Sequence[Frame], work: Work, pace: Pace, tasks: SharedTa
     """
     crew = _Crew(frames, work, pace.batch, pace.at_once, tasks)
     workers = [threading.Thread(target=crew.run, name=f"frames-{n}") for n in range(pace.threads)]
-    with sigterm_interrupts():
+    with interrupts_call(crew.interrupt):
         try:
             for worker in workers:
                 worker.start()
@@ -224,6 +231,8 @@ def make_frames(frames: Sequence[Frame], work: Work, pace: Pace, tasks: SharedTa
 def _show(crew: _Crew, workers: int, progress: Progress) -> None:
     while workers:
         event = crew.events.get()
+        if event is _INTERRUPT:
+            raise KeyboardInterrupt
         if event.frame is None:
             workers -= 1
         else:
