@@ -55,7 +55,7 @@ CLIENT = "vfxgan_client"
 OF_HOSTS = {
     "vfxgan.plugins.client": (),
     "vfxgan.plugins.nuke": ("vfxgan_nuke", "nuke", "nukescripts"),
-    "vfxgan.plugins.houdini": ("vfxgan_houdini", "hou", "pdg"),
+    "vfxgan.plugins.houdini": ("vfxgan_houdini", "hou", "pdg", "pdgcmd"),
 }
 NEWER_THAN_HOSTS = {"tomllib"}  # the oldest host runs Python 3.9
 
