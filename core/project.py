@@ -7,6 +7,7 @@ from typing import Any
 
 from vfxgan.convention import Values, fill
 from vfxgan.errors import UsageError
+from vfxgan.no_project import is_ignored
 from vfxgan.path_map import PathMap
 from vfxgan.project_file import Settings, locate, read_settings
 from vfxgan.project_keys import BY_NAME, ENGINES
@@ -136,7 +137,7 @@ def look_for_project() -> Project:
     Raises:
         UsageError: the file cannot be read.
     """
-    file = locate()
+    file = None if is_ignored() else locate()
     return Project() if file is None else _project(read_settings(file))
 
 

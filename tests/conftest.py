@@ -17,6 +17,7 @@ import pytest
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from vfxgan.cli.main import run
+from vfxgan.no_project import ignore_project
 
 LATENT_SIZE = 16
 CLI = [sys.executable, "-c", "from vfxgan.cli.main import main; main()"]
@@ -50,6 +51,7 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     def call(*arguments: object) -> Result:
         capfd.readouterr()
         code = run([str(argument) for argument in arguments])
+        ignore_project(False)  # a --no-project holds for its own command line
         out, err = capfd.readouterr()
         return Result(code, out, err)
 

@@ -28,6 +28,7 @@ from vfxgan.cli import (
 from vfxgan.cli.option_groups import SectionedCommand
 from vfxgan.cli.optional_values import with_values
 from vfxgan.errors import VfxganError
+from vfxgan.no_project import ignore_project
 from vfxgan.parent import stop_with_stdin
 from vfxgan.progress import fail_before_start, forget_displays
 
@@ -69,9 +70,11 @@ def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
+    no_project: Annotated[bool, typer.Option("--no-project", help="Read no vfxgan.toml; farm tasks do not.")] = False,
 ) -> None:
     if debug:
         os.environ["VFXGAN_DEBUG"] = "1"
+    ignore_project(no_project)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ def with_values(arguments: Sequence[str]) -> list[str]:
 
     A word that follows the option and is no option itself is its value; `--upscale=M` is left as it is.
     """
-    if not {"render", "submit"} & set(arguments[:2]):
+    if not {"render", "submit"} & set(arguments[:3]):
         return list(arguments)
     filled: list[str] = []
     for place, word in enumerate(arguments):

@@ -99,16 +99,17 @@ def plan_job(render: RenderPart, options: FarmOptions, progress: str | None) -> 
         UsageError: a number out of range, or a word that no engine can pass on.
     """
     options.check()
+    vfxgan = (options.command, "--no-project")  # all of it is in the words that follow
     shown = ("--progress", progress) if progress else ()
     steps = []
     if options.build_engine is not None:
-        words = (options.command, "export", render.model, "--trt", *options.build_engine, *shown)
+        words = (*vfxgan, "export", render.model, "--trt", *options.build_engine, *shown)
         steps.append(Step(ENGINE, words, timeout_s=options.timeout_s))
     chunk = ("--frames", CHUNK) if render.frames else ()
     steps.append(
         Step(
             RENDER,
-            (options.command, "render", *render.arguments, *chunk, *shown),
+            (*vfxgan, "render", *render.arguments, *chunk, *shown),
             render.frames,
             options.chunk,
             options.target_seconds,
@@ -118,7 +119,7 @@ def plan_job(render: RenderPart, options: FarmOptions, progress: str | None) -> 
     )
     if options.verify is not None:
         frames = ("--frames", to_fileseq(render.frames)) if render.frames else ()
-        words = (options.command, "verify", render.out, *frames, *options.verify, *shown)
+        words = (*vfxgan, "verify", render.out, *frames, *options.verify, *shown)
         steps.append(Step(VERIFY, words, timeout_s=options.timeout_s, needs=(RENDER,)))
     for word in (word for step in steps for word in step.command):
         _check_word(word)

@@ -165,8 +165,8 @@ def test_an_engine_is_built_before_the_frames_and_they_are_verified_after(cli: A
     assert found["Render"]["dependencies"] == [{"dependsOn": "Engine"}]
     assert found["Verify"]["dependencies"] == [{"dependsOn": "Render"}]
     built = arguments(template, "Engine")
-    assert built[:4] == ["vfxgan", "export", str(tiny), "--trt"]
-    assert built[4:8] == ["--opt-level", "5", "--workspace", "2048"]
+    assert built[:5] == ["vfxgan", "--no-project", "export", str(tiny), "--trt"]
+    assert built[5:9] == ["--opt-level", "5", "--workspace", "2048"]
     rendered = arguments(template, "Render")
     assert rendered[rendered.index("--require-runtime") + 1] == required
     action = found["Render"]["script"]["actions"]["onRun"]

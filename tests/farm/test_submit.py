@@ -82,8 +82,8 @@ def test_without_an_engine_the_engines_are_named(cli: Any) -> None:
 def test_a_dry_run_writes_nothing_and_says_what_the_engine_could_not(cli: Any, tiny: Path) -> None:
     result = cli("submit", "--to", "openjd", tiny, *SEEDS, "--chunk", 4, "--dry-run")
     assert result.code == 0, result
-    assert "Render     10 frames in 3 tasks: vfxgan render" in result.out
-    assert "Verify     1 task, after Render: vfxgan verify" in result.out
+    assert "Render     10 frames in 3 tasks: vfxgan --no-project render" in result.out
+    assert "Verify     1 task, after Render: vfxgan --no-project verify" in result.out
     wrong = cli("submit", "--to", "openjd", tiny, "--seeds", "0", "--out", "{{x}}/#.exr", "--dry-run")
     assert "mean something to Open Job Description" in wrong.line
     assert list(Path().iterdir()) == []
@@ -118,7 +118,7 @@ def test_lines_for_windows_are_quoted_for_windows_and_their_paths_mapped(cli: An
     assert result.code == 0, result
     line = result.out.splitlines()[0]
     assert line.startswith(
-        '"C:/Program Files/vfxgan.exe" render P:\\show\\models\\m.onnx --out "P:\\show\\my shot\\####.exr"'
+        '"C:/Program Files/vfxgan.exe" --no-project render P:\\show\\models\\m.onnx --out "P:\\show\\my shot\\####.exr"'
     )
 
 
@@ -131,7 +131,7 @@ def test_what_the_submitter_meant_is_written_out(
     Path("picks.txt").write_text("7 3 # and\n5")
     monkeypatch.setenv("OCIO", "ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4")
     first, last = lines(cli, "--seeds", "@picks.txt", "--start-frame", "1001", "--out", "out/####.exr", "--cores", 2)
-    assert first[:3] == ["/opt/vfxgan", "render", str(tiny)]
+    assert first[:4] == ["/opt/vfxgan", "--no-project", "render", str(tiny)]
     assert value(first, "--seeds") == "7,3,5"
     assert value(first, "--start-frame") == "1001"
     assert value(first, "--frames") == "1001-1003"
@@ -140,7 +140,7 @@ def test_what_the_submitter_meant_is_written_out(
     assert value(first, "--ocio").startswith("ocio://studio")
     assert value(first, "--threads") == "2"
     assert value(first, "--out") == str(tmp_path / "out" / "####.exr")
-    assert last[:3] == ["/opt/vfxgan", "verify", str(tmp_path / "out" / "####.exr")]
+    assert last[:4] == ["/opt/vfxgan", "--no-project", "verify", str(tmp_path / "out" / "####.exr")]
 
 
 # All options of render that a chunk may be given, in commands that take them.
@@ -179,7 +179,7 @@ def test_a_chunk_is_asked_for_what_was_asked_for(cli: Any, tiny: Path, folder: P
     asked = CASES[case].format(folder=folder).split()
     model = "upscaler" if "--in" in asked else str(tiny)
     found = lines(cli, model, *asked, "--out", "out/####.exr", "--chunk", 100)[0]
-    told = parse("render", found[2:])
+    told = parse("render", found[3:])
     for name, value in parse("render", [model, *asked, "--out", str(Path("out/####.exr").absolute())]).items():
         if name not in ("frames", "handles", "threads", "runtime") and (name != "ocio" or value is not None):
             assert told[name] == value, name
@@ -209,6 +209,7 @@ def test_the_union_of_chunks_is_the_local_render(
     chunks = lines(cli, *asked, "--out", "out/####.exr", "--chunk", 2)
     monkeypatch.setenv("OCIO", "/nowhere.ocio")  # a node's own
     monkeypatch.setenv("VFXGAN_MODEL", "/nowhere.onnx")
+    Path("vfxgan.toml").write_text('bit_depth = "float"\nin_colorspace = "ACEScct"\nnonsense = 5\n')
     assert len(chunks) > 3
     for line in chunks:
         result = cli(*line[1:])
