@@ -1,6 +1,7 @@
 """Whether what `vfxgan.toml` says holds on this machine."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -105,6 +106,16 @@ def _cpu_isa(project: Project) -> str:
     return "" if project.runtime == "openvino" else "for renders with --runtime openvino"
 
 
+def _engine(project: Project) -> str:
+    program = {"slurm": "sbatch", "deadline": "deadline"}.get(str(project.farm.to))
+    if program is None:
+        return ""
+    found = shutil.which(program)
+    if found is None:
+        raise UsageError(f"{project.farm.to}: there is no {program} on PATH; submit from a machine that has it")
+    return found
+
+
 def _threads(project: Project) -> str:
     return f"{usable_cores()} cores are usable"
 
@@ -157,4 +168,5 @@ _LOOKS: dict[str, Callable[[Project], str]] = {
     "threads": _threads,
     "output.pattern": _pattern,
     "output.root": _check_root,
+    "farm.to": _engine,
 }

@@ -161,7 +161,7 @@ def doctor(cli: Any, name: str) -> tuple[str, str]:
             "/no/such: no such folder on this machine",
         ),
         ("[[paths]]\nlinux = '/tmp'\nwindows = 'P:'", "paths", "ok", "/tmp  (vfxgan.toml:1)"),
-        ("[farm]\nto = 'slurm'", "farm.to", "ok", "slurm  (vfxgan.toml:2)"),
+        ("[farm]\nto = 'openjd'", "farm.to", "ok", "openjd  (vfxgan.toml:2)"),
     ],
 )
 def test_doctor_says_of_each_setting_whether_it_holds(
@@ -209,6 +209,19 @@ def test_doctor_says_what_the_environment_overrules(
     monkeypatch.setenv("OCIO", "ocio://studio-config-v2.2.0_aces-v1.3_ocio-v2.4")
     assert "but $VFXGAN_MODEL is set and wins" in doctor(cli, "model")[1]
     assert "but $OCIO is set and wins" in doctor(cli, "ocio")[1]
+
+
+def test_doctor_looks_for_the_farms_own_command(
+    cli: Any, write: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("[farm]\nto = 'slurm'\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor(cli, "farm.to") == (
+        "PROBLEM",
+        "slurm: there is no sbatch on PATH; submit from a machine that has it  (vfxgan.toml:2)",
+    )
+    (tmp_path / "sbatch").touch(mode=0o755)
+    assert doctor(cli, "farm.to") == ("ok", f"slurm, {tmp_path}/sbatch  (vfxgan.toml:2)")
 
 
 def test_models_lists_those_of_the_file(cli: Any, write: Callable[[str], Path], tiny: Path) -> None:
