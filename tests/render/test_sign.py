@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 from collections.abc import Callable
@@ -195,6 +196,17 @@ def test_chunks_and_devices_sign_as_one_render_does(cli: Cli, tiny: Path, signer
             assert Path(folder, name).read_bytes() == Path("plain", name).read_bytes()
     again = render(cli, tiny, "plain/####.exr", "--devices", "cpu,cpu", "--sign", *signer, seeds="0-3")
     assert "4 of these were signed now" in again.line
+
+
+def test_a_farm_job_signs_each_chunk_and_its_last_step_requires_it(cli: Cli, tiny: Path, signer: Signer) -> None:
+    submitted = cli(
+        "submit", "--to", "commands", tiny, "--seeds", "0-3", "--out", "a/####.exr", "--chunk", "2", "--sign", *signer
+    )
+    *chunks, verify = (shlex.split(line)[1:] for line in submitted.out.splitlines())
+    assert "--require-signed" in verify
+    assert cli(*verify).code == 1
+    assert [cli(*chunk).code for chunk in chunks] == [0, 0]
+    assert "4 of them signed by Pipeline" in cli(*verify).out
 
 
 def test_a_run_that_is_killed_is_mended_by_the_same_command(
