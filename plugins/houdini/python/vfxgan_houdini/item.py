@@ -13,14 +13,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 TAG = "file/image"
 
 
 def main(words: Sequence[str]) -> int:
     """The exit code: 0 done, 1 failed, 130 stopped."""
-    from vfxgan_client import ClientError, Command, Event, FrameDone, FrameFailed, Progress, Warned, find_command
+    from vfxgan_client import ClientError, Event, FrameDone, FrameFailed, Progress, Warned, find_command
     from vfxgan_houdini.following import follow, pace
 
     folder, arguments = words[0], list(words[1:])
@@ -37,8 +36,7 @@ def main(words: Sequence[str]) -> int:
             print(f"frame {event.number}: {event.reason}", flush=True)
 
     try:
-        command: Command = find_command()
-        follow(command, arguments, folder, see, lambda: None)
+        follow(find_command(), arguments, folder, see, lambda: None)
     except ClientError as error:
         print(f"vfxgan: {error}", file=sys.stderr)
         return 1
@@ -60,12 +58,12 @@ def _give(files: Sequence[str]) -> None:
         pdgcmd.addOutputFile(file, result_data_tag=TAG)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> Any:
+def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
     here = Path(__file__).absolute().parents[1]
-    sys.path[:0] = [str(here), str(here.parents[1] / "client")]
+    sys.path[:1] = [str(here), str(here.parents[1] / "client")]  # in place of the script's own folder
     signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main(sys.argv[1:]))

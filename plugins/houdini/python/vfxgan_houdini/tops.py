@@ -28,7 +28,6 @@ from vfxgan_houdini import item
 from vfxgan_houdini.following import follow, pace
 from vfxgan_houdini.planning import Chunk, chunks, plan
 
-TAG = "file/image"
 WORK = "vfxgan"  # the attribute that says what a work item renders
 
 
@@ -66,7 +65,7 @@ def _describe(work_item: Any, chunk: Chunk, words: Sequence[str], folder: str) -
     work_item.setIntAttrib("vfxgan_first", chunk.frames[0].number)
     work_item.setIntAttrib("vfxgan_last", chunk.frames[-1].number)
     for file in files:
-        work_item.addExpectedOutputFile(file, TAG)
+        work_item.addExpectedOutputFile(file, item.TAG)
 
 
 def _one_line(words: Sequence[str]) -> str:
@@ -96,7 +95,7 @@ def cook(work_item: Any) -> None:
     for file in work["files"]:
         if not Path(file).is_file():
             raise ClientError(f"{file} was to be rendered, and is not there; cook again")
-        work_item.addOutputFile(file, TAG)
+        work_item.addOutputFile(file, item.TAG)
 
 
 def _report(work_item: Any, event: Event) -> None:
