@@ -63,10 +63,12 @@ def _take_frame_mode(read: nuke.Node, source: nuke.Node | None) -> None:
 
 
 def _place(node: nuke.Node, neighbour: nuke.Node | None, graph: nuke.Group) -> None:
-    if neighbour is None:
-        x, y = (int(number) for number in nuke.center())
-    else:
+    if neighbour is not None:
         x, y = neighbour.xpos() + max(neighbour.screenWidth(), NODE_PX[0]) + GAP_PX, neighbour.ypos()
+    elif nuke.GUI:
+        x, y = (int(number) for number in nuke.center())
+    else:  # nobody sees a node graph
+        return
     others = [(other.xpos(), other.ypos()) for other in graph.nodes() if other.fullName() != node.fullName()]
     while any(abs(x - left) < NODE_PX[0] and abs(y - top) < NODE_PX[1] for left, top in others):
         x += NODE_PX[0] + GAP_PX

@@ -140,7 +140,8 @@ def lines_of(read: nuke.Node) -> tuple[str, ...]:
 
 @contextmanager
 def _probe() -> Iterator[nuke.Node]:
-    """A Read that is gone again, and that Undo never saw: the list of colorspaces is a Read's own."""
+    """A Read that is gone again, unknown to Undo and to a save: the list of colorspaces is a Read's own."""
+    was_modified = nuke.modified()
     nuke.Undo.disable()
     try:
         read = nuke.nodes.Read()
@@ -150,3 +151,4 @@ def _probe() -> Iterator[nuke.Node]:
             nuke.delete(read)
     finally:
         nuke.Undo.enable()
+        nuke.modified(was_modified)

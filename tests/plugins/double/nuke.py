@@ -481,6 +481,7 @@ class Host:
         self.expressions: dict[str, str] = {}  # what `[getenv SHOW]` in a file's name stands for
         self.groups: list[Group] = []  # that `with` has entered
         self.undo_is_off = 0
+        self.is_modified = False
         self.this: Node | None = None
         self.paths: list[str] = []
         self._events: queue.Queue[Callable[[], Any]] = queue.Queue()
@@ -493,7 +494,24 @@ class Host:
         for knob, value in knobs.items():
             node._knobs[knob]._set(value)
         self.nodes.append(node)
+        self.is_modified = True
         return node
+
+    def center(self, gui: bool) -> list[int]:
+        """Of what is seen of the node graph; without a window there is none."""
+        if not gui:
+            raise RuntimeError("there is no node graph without a window")
+        return [1000, 500]
+
+    def modified(self, state: bool | None = None) -> bool:
+        """Has the script changed since it was saved? Adding or deleting a node changes it."""
+        if state is not None:
+            self.is_modified = state
+        return self.is_modified
+
+    def delete(self, node: Node) -> None:
+        self.nodes.remove(node)
+        self.is_modified = True
 
     def evaluated(self, text: str) -> str:
         """A file's name, with its expressions replaced."""
@@ -589,13 +607,14 @@ def nuke_module(gui: bool) -> DoubledModule:
         allNodes=lambda *args, **kwargs: [node for node in host.nodes if not args or node._kind == args[0]],
         toNode=lambda name: next((node for node in host.nodes if node.fullName() == name), None),
         nodes=Nodes(),
-        center=lambda: [1000, 500],
+        center=lambda: host.center(gui),
+        modified=host.modified,
         filename=lambda node, i=0: host.evaluated(node._knobs["file"]._value) or None,
         thisNode=lambda: host.this,
         selectedNode=host.one_selected,
         selectedNodes=lambda kind="": [node for node in host.selected() if kind in ("", node._kind)],
         createNode=host.create,
-        delete=lambda node: host.nodes.remove(node),
+        delete=host.delete,
         menu=lambda name: host.menus[name],
         toolbar=lambda name, create=True: host.toolbars.setdefault(name, ToolBar._make(name)),
         pluginAddPath=lambda path, addToSysPath=True: host.paths.insert(0, path),

@@ -40,10 +40,13 @@ def test_a_menu_entry_starts_what_it_says(artist: Any, recording: Any) -> None:
 def test_the_panel_comes_with_the_models_the_range_and_the_space_of_the_script(
     artist: Any, entries: ModuleType
 ) -> None:
+    artist.host.is_modified = False
     artist.will_cancel()
     entries.generate()
     artist.wait_for(lambda: bool(artist.panels))
     shown = artist.panels[0]
+    assert not artist.host.is_modified, "a panel that was cancelled leaves the script as it was"
+    assert (artist.host.nodes, artist.host.undo_is_off) == ([], 0)
     assert shown["model"] == "tiny (32x32)"
     assert (shown["seeds"], shown["range"]) == ("0-3", "1001-1004")
     assert (shown["colourspace"], shown["bit_depth"]) == ("lin_rec709", "half")
