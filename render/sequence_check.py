@@ -216,8 +216,7 @@ def _own_seed(one: Seen, finding: Finding, taken: dict[tuple[str, int], int]) ->
     first = taken.setdefault((one.frame.view, seed), one.frame.number)
     if first == one.frame.number:
         return seed, finding
-    reason = f"seed {seed}, which frame {first} has; --seeds and --start-frame, as the render had them, say whose it is"
-    return None, Finding(State.FOREIGN, reason)
+    return None, Finding(State.FOREIGN, f"seed {seed}, which frame {first} has")
 
 
 def _notes(seen: Sequence[Seen], rule: SeedRule | None, standard: Standard) -> tuple[str, ...]:

@@ -112,7 +112,9 @@ def _say_what_is(report: "Report", shown: "Progress") -> None:
         kind = {State.BROKEN: "damaged", State.FOREIGN: "foreign"}.get(
             one.finding.state, "of another runtime or machine"
         )
-        say(f"{one.frame.path}: {kind}: {one.finding.reason}")
+        # What to do about damage is said once, at the end.
+        reason = one.finding.reason.partition(";")[0] if one.finding.state is State.BROKEN else one.finding.reason
+        say(f"{one.frame.path}: {kind}: {reason}")
     if len(wrong) > NAMED:
         say(f"and {len(wrong) - NAMED} more")
     for note in (*report.expected.notes, *report.notes):

@@ -1,6 +1,7 @@
 """OpenCue: specifications by its own library, held against its schema; run as its nodes do; sent to a stand-in."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -219,3 +220,10 @@ def test_without_the_library_its_extra_is_named(cli: Any, tiny: Path, monkeypatc
     result = cli("submit", "--to", "opencue", tiny, "--seeds", "0-29", "--out", "o/####.exr")
     assert result.code == 1
     assert "--to opencue needs it: pip install 'vfxgan[opencue]'" in result.line
+
+
+def test_the_line_on_the_page_of_farms_writes_the_job(cli: Any, page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = (line for line in page("farm.md").text.splitlines() if line.startswith("vfxgan submit --to opencue"))
+    result = cli(*shlex.split(line)[1:])
+    assert result.code == 0, result
+    assert result.out.strip() == str(Path("farm/dust") / FILE)
