@@ -25,7 +25,9 @@ def submit(
     target_seconds: Annotated[
         int | None, typer.Option("--target-seconds", help="openjd, deadline: find the chunk that takes so long.")
     ] = None,
-    timeout: Annotated[int, typer.Option("--timeout", help="Seconds after which a task is stopped; 0: never.")] = 0,
+    timeout: Annotated[
+        int | None, typer.Option("--timeout", help="Seconds after which a task is stopped. Default: never.")
+    ] = None,
     cores: Annotated[int | None, typer.Option("--cores", help="Of a task: render's --threads. Default: 4.")] = None,
     gpus: Annotated[int | None, typer.Option("--gpus", help="Of a task. Default: as --runtime and --devices.")] = None,
     priority: Annotated[
@@ -88,6 +90,7 @@ def submit(
         verify=verify,
         manifest=manifest,
     )
+    engine.check(option for option, number in asked.numbers.items() if number is not None)
     with planned(asked, engine.progress, claim=not dry_run) as jobs:
         folders = _folders(jobs, job, is_many=shots is not None)
         _say_notes(jobs)

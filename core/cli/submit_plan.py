@@ -34,7 +34,7 @@ class Asked:
     name: str | None
     chunk: int | None
     target_seconds: int | None
-    timeout_s: int
+    timeout_s: int | None
     cores: int | None
     gpus: int | None
     priority: int | None
@@ -165,7 +165,7 @@ def _options(
         system=settings.system,
         chunk=_first(asked.chunk, settings.chunk, DEFAULT_CHUNK),
         target_seconds=_first(asked.target_seconds, settings.target_seconds, 0),
-        timeout_s=asked.timeout_s,
+        timeout_s=_first(asked.timeout_s, 0),
         cores=found.threads,
         gpus=_first(asked.gpus, found.devices if found.gpu else 0),
         priority=_first(asked.priority, settings.priority),

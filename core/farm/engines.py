@@ -1,7 +1,7 @@
 """The engines that a job can be submitted to; each is a file here, which is imported when it is asked for."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -29,11 +29,19 @@ class Engine:
     Attributes:
         progress: what `--progress` its tasks are given; None: lines in a log, one every ten seconds.
         submits: it has something to be submitted with.
+        cannot: options of `vfxgan submit` that it has nothing for.
     """
 
     name: str
     progress: str | None = None
     submits: bool = True
+    cannot: tuple[str, ...] = ()
+
+    def check(self, given: Iterable[str]) -> None:
+        """Raises UsageError: an option was given that would be lost."""
+        lost = [option for option in given if option in self.cannot]
+        if lost:
+            raise UsageError(f"{', '.join(lost)}: --to {self.name} has nothing that could take it; leave it out")
 
     def write(self, job: FarmJob, folder: Path) -> list[Path]:
         """Raises UsageError: something in the job that this engine cannot say."""
@@ -47,14 +55,16 @@ class Engine:
         return getattr(importlib.import_module(f"vfxgan.farm.{self.name}"), f"{verb}_{self.name}")
 
 
+# Of a list of commands, whatever takes the list decides about these.
+OF_A_MANAGER = ("--target-seconds", "--timeout", "--gpus", "--priority", "--retries")
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine("openjd", "openjd", submits=False),
+        Engine("openjd", "openjd", submits=False, cannot=("--priority", "--retries")),
         Engine("deadline", "openjd"),
-        Engine("slurm"),
-        Engine("opencue"),
-        Engine("commands", submits=False),
+        Engine("slurm", cannot=("--target-seconds",)),
+        Engine("opencue", cannot=("--target-seconds",)),
+        Engine("commands", submits=False, cannot=OF_A_MANAGER),
     )
 }
 

@@ -206,3 +206,24 @@ def test_a_path_is_passed_on_as_it_is(cli: Any, openjd: Any, tiny: Path, folder:
     assert done.returncode == 0, done.stdout
     assert list(frames_of(Path(folder))) == ["0007.exr"]
     assert sorted(path.name for path in Path().iterdir()) == sorted(["farm", folder])
+
+
+def test_where_no_engine_can_be_built_no_frame_is_rendered(cli: Any, openjd: Any, tiny: Path) -> None:
+    gpu = ("--runtime", "tensorrt", "--require-runtime", "device=x", "--build-engine")
+    template = submit(cli, tiny, "--seeds", "0-5", "--out", "out/####.exr", *gpu)
+    done = openjd("run", template, "--step", "Render", "--run-dependencies")
+    assert done.returncode != 0
+    assert "openjd_fail: " in done.stdout
+    assert "Running step 'Render'" not in done.stdout
+    assert not Path("out").exists()
+
+
+def test_a_node_of_another_kind_stops_before_its_first_frame(cli: Any, openjd: Any, tiny: Path) -> None:
+    assert cli("render", tiny, "--seeds", "0", "--out", "first.exr", "--runtime", "openvino").code == 0
+    words = ("--runtime", "onnxruntime", "--require-runtime", "@first.exr")  # onnxruntime is the other kind here
+    template = submit(cli, tiny, "--seeds", "0-5", "--out", "out/####.exr", *words)
+    done = openjd("run", template, "--step", "Render")
+    assert done.returncode != 0
+    assert "openjd_fail: --require-runtime @" in done.stdout
+    assert "differs in" in done.stdout
+    assert not Path("out").exists()

@@ -28,7 +28,7 @@ def test_each_row_is_a_job_of_its_own(cli: Any, tiny: Path) -> None:
         [],
         ["sh020", "5,7", 'renders/it\'s "ä", 木/####.exr', "", "no"],
     )
-    result = submit(cli, tiny, "--chunk", 3, "--priority", 70)
+    result = submit(cli, tiny, "--chunk", 3)
     assert result.code == 0, result
     assert result.out.splitlines() == ["farm/sh010/template.json", "farm/sh020/template.json"]
     first, second = (json.loads(Path(line).read_text()) for line in result.out.splitlines())

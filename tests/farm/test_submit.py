@@ -49,8 +49,9 @@ def value(words: list[str], option: str) -> str:
         (["--seeds", "0-9", "--runtime", "tensorrt"], "--require-runtime 'runtime=tensorrt,device=\"NVIDIA L40S\"'"),
         (["--seeds", "0-9", "--runtime", "auto"], "--runtime auto: unlike GPUs give unlike frames"),
         (["--seeds", "0-9", "--chunk", "0"], "--chunk 0 is outside 1 … 100000 frames"),
-        (["--seeds", "0-9", "--cores", "0", "--retries", "-1"], "--cores 0 is outside 1 … 1024 cores; --retries -1 is"),
-        (["--seeds", "0-9", "--priority", "101"], "--priority 101 is outside 0 … 100"),
+        (["--seeds", "0-9", "--cores", "0", "--gpus", "-1"], "--cores 0 is outside 1 … 1024 cores; --gpus -1 is"),
+        (["--seeds", "0-9", "--priority", "9", "--retries", "1"], "--priority, --retries: --to openjd has nothing"),
+        (["--seeds", "0-9", "--timeout", "-5"], "--timeout -5 is outside 0 … 2592000 seconds"),
         (["--seeds", "0-9", "--name", "a\nb"], "--name 'a\\nb': holds control characters"),
         (["--seeds", "0-9", "--name", "n" * 129], "--name: 129 characters"),
         (["--seeds", "0-9", "--extra", "--x"], "--extra --x: --to openjd starts no command"),
@@ -65,6 +66,21 @@ def test_what_is_wrong_is_said_at_submission_in_one_line(cli: Any, words: list[s
     assert len(result.err.strip().splitlines()) == 1
     assert result.out == ""
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "option"),
+    [
+        ("commands", "--priority"),
+        ("slurm", "--target-seconds"),
+        ("opencue", "--target-seconds"),
+        ("commands", "--gpus"),
+    ],
+)
+def test_an_option_that_an_engine_would_lose_is_refused(cli: Any, tiny: Path, engine: str, option: str) -> None:
+    result = cli("submit", "--to", engine, tiny, *SEEDS, option, "5")
+    assert result.code == 2
+    assert f"{option}: --to {engine} has nothing that could take it; leave it out" in result.line
 
 
 @pytest.mark.parametrize("name", ["out\n/####.exr", "o\x1b[0mut/####.exr", "out\u2028/####.exr"])
