@@ -248,3 +248,13 @@ def test_such_a_host_sees_a_child_that_was_killed_and_one_that_failed(stand_in: 
     assert (end.kind, end.code, end.reason) == ("Failed", 1, "vfxgan ended with exit code 1, and said nothing")
     told = run_host(arguments=["render", "elements", "--seeds", "x", "--out", "####.exr"], ignores_children=True)
     assert "is not a range of seeds" in last_event(told).reason
+
+
+def test_a_studios_wrapper_around_the_command_is_cancelled_with_it(tmp_path: Path) -> None:
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(f'#!/bin/sh\n"{VFXGAN}" "$@"\ncode=$?\nexit $code\n', encoding="utf-8")
+    wrapper.chmod(0o755)
+    arguments = ["render", "elements", "--seeds", "0-3999", "--out", "o/####.exr"]
+    end = last_event(run_host(program=wrapper, arguments=arguments, folder=str(tmp_path), cancel_after=1))
+    assert (end.kind, end.total) == ("Cancelled", 4000)
+    assert len(list((tmp_path / "o").iterdir())) == end.done < 4000

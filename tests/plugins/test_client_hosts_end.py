@@ -53,6 +53,7 @@ def test_the_command_ends_when_the_host_is_killed(
         next(each for each in told if each.kind == "FrameDone")
         processes = [pid, *descendants(pid)]
         assert len(processes) == (3 if devices else 1)
+        assert os.getsid(pid) != os.getsid(host.pid), "a Ctrl-C in the host's terminal comes to the host alone"
         host.send_signal(number)
     assert host.returncode == -number
     for process in processes:

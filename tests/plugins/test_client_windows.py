@@ -54,7 +54,7 @@ def windows(host_paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(subprocess, name, value, raising=False)
     monkeypatch.setattr(signal, "CTRL_BREAK_EVENT", CTRL_BREAK, raising=False)
     monkeypatch.setattr(subprocess, "Popen", RecordedPopen)
-    monkeypatch.delattr("os.killpg")  # there is none
+    monkeypatch.delattr("os.killpg")  # there is none, and no group is signalled
     monkeypatch.setattr(RecordedPopen, "has_console", True)
     return vfxgan_client
 

@@ -34,18 +34,21 @@ def ask_to_stop(process: subprocess.Popen[bytes]) -> None:
             process.send_signal(signal.CTRL_BREAK_EVENT)
         close_stdin(process)  # which says the same
         return
-    process.terminate()  # SIGTERM
+    _signal_group(process, signal.SIGTERM)
 
 
 def end_now(process: subprocess.Popen[bytes]) -> None:
     """End it and all of its group at once. Nothing where it has ended."""
-    if process.poll() is not None:
-        return
     if sys.platform == "win32":
         process.kill()  # vfxgan.exe holds the Python that it starts in a job object, which ends with it
         return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _signal_group(process, signal.SIGKILL)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To all of it: the program may be a studio's wrapper, which waits for vfxgan and passes no signal on."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended; on macOS, as a zombie
+        os.killpg(process.pid, number)
 
 
 def close_stdin(process: subprocess.Popen[bytes]) -> None:
