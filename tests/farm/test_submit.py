@@ -299,3 +299,19 @@ def test_a_version_that_was_claimed_for_a_job_is_given_back_if_it_is_not_submitt
     assert cli(*shot).code == 0
     assert Path("renders/sh010/v002").is_dir()
     assert [path.name for path in Path("farm").iterdir()] == ["sh010"]
+
+
+def test_dots_in_a_path_are_resolved_as_the_disk_has_them_and_links_stay(cli: Any, tiny: Path, tmp_path: Path) -> None:
+    Path("disk/real").mkdir(parents=True)
+    Path("link").symlink_to("disk/real")
+    outs = {"link/x": "link/x", "link/../x": "disk/x", "a/../x": "x", "./link/./x": "link/x", "link/y/../x": "link/x"}
+    for asked, found in outs.items():
+        words = lines(cli, tiny, "--seeds", "0", "--out", f"{asked}/####.exr")[0]
+        assert value(words, "--out") == str(tmp_path / found / "####.exr"), asked
+
+
+def test_a_job_folder_that_cannot_be_made_is_one_line(cli: Any, tiny: Path) -> None:
+    Path("file").touch()
+    result = cli("submit", "--to", "openjd", tiny, *SEEDS, "--job", "file/job")
+    assert result.code == 2
+    assert "file/job: cannot be written to" in result.line
