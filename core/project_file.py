@@ -16,7 +16,6 @@ from vfxgan.project_lines import line_of, lines_of_keys, parse_toml
 
 SETTINGS_FILE = "vfxgan.toml"
 PROJECT_VARIABLE = "VFXGAN_PROJECT"
-NO_FILE = "none"  # its value for a command that is to read none
 MAX_BYTES = 64 << 10  # a row of the path map takes about 100
 MAX_LINE = 4000  # characters; a key of many dots takes the parser time by the square of their number
 NAMED_PROBLEMS = 3
@@ -65,8 +64,6 @@ def locate() -> Path | None:
         UsageError: the working folder is gone.
     """
     named = os.environ.get(PROJECT_VARIABLE)
-    if named == NO_FILE:
-        return None
     if named:
         return Path(named).expanduser().absolute()
     try:

@@ -117,8 +117,12 @@ def test_the_environment_names_a_file_and_wins(
     monkeypatch.setenv("VFXGAN_PROJECT", str(tmp_path))
     with pytest.raises(UsageError, match=r"is a folder, not a file; name the vfxgan\.toml in it"):
         find_project()
-    monkeypatch.setenv("VFXGAN_PROJECT", "none")
-    assert find_project() == Project()
+
+
+def test_a_command_can_be_told_to_read_none(write: Callable[[str], Path], cli: Any) -> None:
+    write("threads = 0\n")
+    assert cli("--no-project", "project").code == 0
+    assert cli("project").code == 2
 
 
 def test_a_name_is_a_packaged_model_unless_there_is_a_file_of_that_name(
