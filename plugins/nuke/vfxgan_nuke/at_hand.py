@@ -30,7 +30,7 @@ class AtHand:
     """The command, the models of a kind, and what the project says.
 
     Attributes:
-        models: the default one first.
+        models: the default one first, then those of the project or the environment.
         script: path of the Nuke script, "" for one that was not saved.
         pattern: the project's convention for outputs, None without one.
         colourspace: the project's for frames.
@@ -114,7 +114,7 @@ def _models(listed: Sequence[dict[str, Any]], kinds: Sequence[str]) -> tuple[Mod
         raise Refusal(
             f"there is no {' or '.join(kinds)} at hand; name one in vfxgan.toml (model = …) or $VFXGAN_MODEL{broken}"
         )
-    fit.sort(key=lambda item: not item["default"])  # stable: the others stay in their order
+    fit.sort(key=lambda item: (not item["default"], item["origin"] == "packaged"))  # those of the show before ours
     labels = [_label(item) for item in fit]
     return tuple(
         Model(label if labels.count(label) == 1 else f"{label}, {item['path']}", item["name"], _word_of(item))

@@ -57,6 +57,17 @@ def test_the_frames_come_in_the_space_of_the_read_by_the_values_of_a_new_nuke(
     assert made._knobs["colorspace"]._value == "ACEScg"
 
 
+def test_the_project_s_upscaler_goes_before_the_packaged_one(
+    artist: Any, entries: ModuleType, twice: Path, folder: Path, read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VFXGAN_MODEL")
+    (folder / "vfxgan.toml").write_text('upscaler = "twice.onnx"\n', encoding="utf-8")
+    artist.will_cancel()
+    entries.process()
+    artist.wait_for(lambda: bool(artist.panels))
+    assert artist.panels[0]["model"] == "twice (upscaler, x2)"
+
+
 def test_a_raw_read_is_taken_to_be_in_the_working_space(artist: Any, entries: ModuleType, read: Any) -> None:
     artist.host.root._knobs["workingSpaceLUT"]._set("ACES - ACEScg")
     read._knobs["raw"]._set(True)
