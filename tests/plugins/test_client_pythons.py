@@ -1,10 +1,14 @@
 """The client runs the real command under every Python that Nuke and Houdini bring."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 from hosts import Told, kinds, last_event, run_host
 from interpreters import HOSTS_PYTHONS, interpreter
+
+HERE = Path(__file__).parent
+PLUGINS = HERE.parents[1] / "plugins"
 
 
 @pytest.fixture(params=HOSTS_PYTHONS)
@@ -49,3 +53,11 @@ def test_a_run_is_cancelled_and_what_is_done_is_whole(python: str, tmp_path: Pat
     names = sorted(path.name for path in (tmp_path / "o").iterdir())
     assert len(names) == end.done
     assert all(name[0].isdigit() for name in names), "no unfinished file is left"
+
+
+def test_every_module_of_the_plugins_can_be_imported(python: str) -> None:
+    folders = [str(PLUGINS / name) for name in ("client", "nuke", "houdini/python")]
+    command = [python, "-I", "-S", str(HERE / "importer.py"), *folders]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {"vfxgan_client.run", "vfxgan_nuke.entries", "vfxgan_houdini.tops"} <= set(done.stdout.split())
