@@ -19,6 +19,8 @@ def text(page: Callable[[str], Any]) -> str:
 
 def test_the_commands_of_the_page_run(page: Callable[[str], Any], tmp_path: Path) -> None:
     printed = page("project.md").run(tmp_path)
+    (shown,) = re.findall(r"^```text\n(.*?)^```", page("project.md").text, flags=re.MULTILINE | re.DOTALL)
+    assert shown.replace("/show/", f"{tmp_path}/") in printed
     assert "to go on with it later: --version v002" in printed
     assert sorted(path.name for path in (tmp_path / "renders" / "sh010").iterdir()) == ["v001", "v002"]
     assert len(list((tmp_path / "renders" / "sh010" / "v001" / "elements").glob("*.exr"))) == 8
