@@ -135,13 +135,9 @@ def _described(
         model_there(job.model, there),
         there(whole(request.out)),
     )
-    gpu = may_use_gpu(job.runtime)
-    if gpu and request.required is None and not request.consent.mix_runtimes:
-        raise UsageError(
-            f"--runtime {job.runtime}: unlike GPUs give unlike frames; say which this job is for: --require-runtime "
-            "'runtime=tensorrt,device=\"NVIDIA L40S\"' as vfxgan doctor names it on a node, or --require-runtime "
-            "@FRAME.exr of a frame made there (or allow any with --mix-runtimes)"
-        )
+    gpu = may_use_gpu(job.runtime) and not (request.devices or "").startswith("cpu")
+    if gpu and not request.consent.mix_runtimes:
+        _check_requirement(job)
     return FarmRender(
         part=part,
         out=request.out,
@@ -153,8 +149,24 @@ def _described(
         is_packaged=job.model.path in packaged_models().values(),
         has_upscalers=bool(job.upscalers),
         any_size=job.model.spec.size is None,
-        verify=verify_words_of(request, job, there) if frames else (),
+        verify=verify_words_of(request, job, params["cpu_isa"], there) if frames else (),
         notes=(*job.notes, *_cpu_note(job.runtime, request, params["cpu_isa"])),
+    )
+
+
+def _check_requirement(job: Any) -> None:
+    """A job for GPUs says which kind, so that it never comes to be of several in silence."""
+    from vfxgan.errors import UsageError
+
+    required = job.required
+    if required is not None and (required.short_id or required.whole or "device" in required.values):
+        return
+    found = "" if required is None else f" --require-runtime {required.text} names no GPU;"
+    runtime = "tensorrt" if job.runtime == "auto" else job.runtime
+    raise UsageError(
+        f"--runtime {job.runtime}:{found} unlike GPUs give unlike frames; say which this job is for: --require-runtime "
+        f"'runtime={runtime},device=\"NVIDIA L40S\"' as vfxgan doctor names it on a node, or @FRAME.exr of a frame made "
+        "there (or allow any with --mix-runtimes)"
     )
 
 

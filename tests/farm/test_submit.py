@@ -48,6 +48,10 @@ def value(words: list[str], option: str) -> str:
         (["lost.onnx", "--seeds", "0-9"], "lost.onnx: no such model file"),
         (["--seeds", "0-9", "--runtime", "tensorrt"], "--require-runtime 'runtime=tensorrt,device=\"NVIDIA L40S\"'"),
         (["--seeds", "0-9", "--runtime", "auto"], "--runtime auto: unlike GPUs give unlike frames"),
+        (
+            ["--seeds", "0-9", "--runtime", "auto", "--require-runtime", "runtime=tensorrt"],
+            "--runtime auto: --require-runtime runtime=tensorrt names no GPU; unlike GPUs give unlike frames",
+        ),
         (["--seeds", "0-9", "--chunk", "0"], "--chunk 0 is outside 1 … 100000 frames"),
         (["--seeds", "0-9", "--cores", "0", "--gpus", "-1"], "--cores 0 is outside 1 … 1024 cores; --gpus -1 is"),
         (["--seeds", "0-9", "--priority", "9", "--retries", "1"], "--priority, --retries: --to openjd has nothing"),
