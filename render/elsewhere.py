@@ -87,13 +87,15 @@ def words_of(request: RenderRequest, job: Job, cpu_isa: str | None, there: PathT
     return (*words, *_flags(request))
 
 
-def verify_words_of(request: RenderRequest, job: Job, there: PathThere) -> tuple[str, ...]:
-    """The arguments of `vfxgan verify OUT --frames …` that say what its frames must be of."""
+def verify_words_of(request: RenderRequest, job: Job, cpu_isa: str | None, there: PathThere) -> tuple[str, ...]:
+    """The arguments of `vfxgan verify OUT --frames …`: what its frames must be of, and what their repair needs."""
     words = ["--model", model_there(job.model, there)]
-    if request.seeds is not None and request.like is None:
+    if request.seeds is not None:
         words += ["--seeds", _seeds(request.seeds, job, there)]
-    if request.start_frame is not None:
-        words += _option("--start-frame", str(request.start_frame))
+        words += [] if request.start_frame is None else _option("--start-frame", str(request.start_frame))
+    for upscaler in job.upscalers:
+        words += _option("--upscale", model_there(upscaler, there))
+    words += ["--cpu-isa", cpu_isa] if cpu_isa is not None else []
     if request.plates is not None:
         words += _option("--in", there(whole(request.plates)))
     words += ["--require-signed"] if request.sign is not None else []

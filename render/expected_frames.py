@@ -164,14 +164,14 @@ def _wanted(
     if not found:
         raise UsageError(f"{request.out!r}: no frames there; say which have to be, with --frames 1001-1100")
     holes = sorted(set(range(min(found), max(found))) - found) if max(found) - min(found) < 10 * len(found) else []
-    said = [f"frames {short(holes)} are not there; --frames says whether they have to be"] if holes else []
+    said = [f"{named(holes)}: not there; --frames says whether they have to be"] if holes else []
     return dict.fromkeys(found), said
 
 
 def _others(patterns: dict[str, Pattern], there: dict[str, dict[int, Path]], wanted: set[int]) -> list[str]:
     """What is in the folders beside the frames that have to be there."""
     outside = sorted({number for numbers in there.values() for number in numbers} - wanted)
-    notes = [f"frames {short(outside)} are there too, and were not looked at"] if outside else []
+    notes = [f"{named(outside)}: there, too, and not looked at"] if outside else []
     strange = []
     for folder in sorted({pattern.folder for pattern in patterns.values()}):
         ours = {path for numbers in there.values() for path in numbers.values()}
@@ -182,6 +182,12 @@ def _others(patterns: dict[str, Pattern], there: dict[str, dict[int, Path]], wan
         more = ", …" if len(strange) > NAMED_FILES else ""
         notes.append(f"no frames of the sequence: {', '.join(map(str, strange[:NAMED_FILES]))}{more}")
     return notes
+
+
+def named(numbers: Iterable[int]) -> str:
+    """`frame 7`, `frames 7,9-12`."""
+    listed = list(dict.fromkeys(numbers))
+    return f"frame{'s' * (len(listed) != 1)} {short(listed)}"
 
 
 def short(numbers: Iterable[int], limit: int = 60) -> str:

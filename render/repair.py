@@ -13,7 +13,7 @@ from vfxgan.errors import UsageError, VfxganError
 from vfxgan.latents import parse_seeds
 from vfxgan.ranges import to_fileseq
 from vfxgan.recipe import PIXEL_REVISION
-from vfxgan.render.expected_frames import SequenceRequest, short
+from vfxgan.render.expected_frames import SequenceRequest, named
 from vfxgan.render.frame_survey import NO_FILE
 from vfxgan.render.like import find_model_by_sha
 from vfxgan.render.plan import Consent, State
@@ -70,7 +70,7 @@ def find_repair(report: Report, given: Given) -> Repair:
     replaced = [verdict for verdict in refused if verdict.frame.path not in left]
     if replaced:
         words.append("--overwrite")
-        notes.append(f"--overwrite replaces frames {_numbers(replaced)}, which are not of this render")
+        notes.append(f"--overwrite replaces {_numbers(replaced)}: not of this render")
     if given.model is None and not _is_at_hand(report.reference.model):
         notes.append(f"add --model: the model, SHA-256 {report.reference.model}, is not among those at hand")
     if any(unicodedata.category(letter) in UNPRINTABLE for word in words for letter in word):
@@ -96,7 +96,7 @@ def _source(report: Report, given: Given) -> tuple[list[str], set[Path], list[st
     assert report.reference is not None
     problems = report.problems
     blocked = [verdict for verdict in problems if verdict.finding.reason == NO_FILE]
-    notes = [f"frames {_numbers(blocked)}: a folder, or no file, is there; remove it first"] if blocked else []
+    notes = [f"{_numbers(blocked)}: no file, and in the way; remove it first"] if blocked else []
     bad = [verdict for verdict in problems if verdict.finding.reason != NO_FILE]
     left = {verdict.frame.path for verdict in blocked}
     if report.reference.seed is not None:
@@ -106,7 +106,7 @@ def _source(report: Report, given: Given) -> tuple[list[str], set[Path], list[st
             unknown, words = bad, []
         if unknown:
             say = "give --seeds and --start-frame as the render had them"
-            notes.append(f"frames {_numbers(unknown)}: which seeds belong there is not known; {say}")
+            notes.append(f"{_numbers(unknown)}: which seed belongs there is not known; {say}")
         return words, left | {verdict.frame.path for verdict in unknown}, notes
     frames = to_fileseq(one.frame.number for one in bad)
     if report.reference.plate is None:
@@ -147,7 +147,7 @@ def _list(seeds: Sequence[int]) -> str:
 
 
 def _numbers(verdicts: Sequence[Verdict]) -> str:
-    return short(one.frame.number for one in verdicts)
+    return named(one.frame.number for one in verdicts)
 
 
 def _is_at_hand(sha256: str) -> bool:

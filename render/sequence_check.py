@@ -7,10 +7,11 @@ from pathlib import Path
 
 from vfxgan.errors import ImageError, UsageError
 from vfxgan.recipe import Recipe
-from vfxgan.render.expected_frames import Expected, short
+from vfxgan.render.expected_frames import Expected, named
 from vfxgan.render.frame_survey import PlateDigests, Seen
 from vfxgan.render.neighbourhood import neighbours_digest
 from vfxgan.render.plan import Finding, Frame, State, compare_stamp
+from vfxgan.render.plate_frames import number_in
 from vfxgan.render.seed_rule import SeedRule, find_rule
 
 
@@ -31,6 +32,13 @@ class Standard:
     model: str | None = None
     source: str | None = None
     mix_runtimes: bool = False
+
+    @property
+    def seed(self) -> dict[int, int]:
+        """Of the frame to go by, under its number; nothing where there is none."""
+        if self.like is None or self.like.seed is None or self.like_path is None:
+            return {}
+        return {number_in(self.like_path): self.like.seed}
 
     def check(self) -> None:
         """Raises UsageError if it contradicts itself."""
@@ -104,7 +112,7 @@ def check_sequence(expected: Expected, seen: Sequence[Seen], standard: Standard,
     """Judge each frame by what was seen of it."""
     reference = _reference(seen, standard)
     named = {one.frame.number: one.frame.seed for one in seen if one.frame.seed is not None}
-    rule = None if named or reference is None else find_rule(_own_seeds(seen, reference))
+    rule = None if named or reference is None else find_rule(_own_seeds(seen, reference) or standard.seed)
     verdicts = []
     taken: dict[tuple[str, int], int] = {}
     for one in seen:
@@ -156,7 +164,7 @@ def _plain(values: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
 def _own_seeds(seen: Sequence[Seen], reference: Recipe) -> dict[int, int]:
     intent, found = _intent(reference), {}
     for one in seen:
-        if one.stamp is not None and not one.problem and _intent(one.stamp.recipe) == intent:
+        if one.stamp is not None and one.stamp.is_whole and _intent(one.stamp.recipe) == intent:
             seed = one.stamp.recipe.seed
             if seed is not None:
                 found[one.frame.number] = seed
@@ -224,7 +232,7 @@ def _notes(seen: Sequence[Seen], rule: SeedRule | None, standard: Standard) -> t
     if standard.source == "plate":
         without = [one.frame.number for one in seen if one.stamp is not None and one.plate is None]
         if without:
-            notes.append(f"frames {short(without)}: their plates are not there, and were not compared")
+            notes.append(f"{named(without)}: plates that are not there, and were not compared")
     if rule is not None and (rule.step, rule.first) != (1, 0):
         notes.append(f"taken from the frames: seed {_said(rule)}")
     return tuple(notes)

@@ -162,7 +162,7 @@ def test_a_start_frame_is_found_out_and_picks_are_given(cli: Any, tiny: Path, tm
     Path("picks.txt").write_text("7 205 31 4 99")
     rendered(cli, tiny, "--seeds", "@picks.txt", "--start-frame", "1", "--out", "b/####.exr")
     Path("b/0002.exr").unlink()
-    assert "which seeds belong there is not known" in cli("verify", "b", "--frames", "1-5", "--model", tiny).err
+    assert "which seed belongs there is not known" in cli("verify", "b", "--frames", "1-5", "--model", tiny).err
     given = ("verify", "b/####.exr", "--seeds", "@picks.txt", "--start-frame", "1", "--model", tiny)
     result = cli(*given, "--manifest", "b.json")
     assert cli(*repair_of(result.line)).code == 0
@@ -227,12 +227,12 @@ def test_what_else_lies_in_the_folder_is_mentioned(cli: Any, tiny: Path, shot: A
     shutil.copy(shot(1), "sh 010/fx_0001 (copy).exr")
     result = cli("verify", OUT, "--frames", "0-15")
     assert result.code == 0
-    assert "frames 16-19 are there too" in result.err
+    assert "frames 16-19: there, too" in result.err
     assert "fx_0001 (copy).exr" in result.err
     shot(5).unlink()
     result = cli("verify", OUT, "--manifest", "a.json")
     assert result.code == 0
-    assert "frames 5 are not there" in result.err
+    assert "frame 5: not there" in result.err
 
 
 def test_a_manifest_replaces_only_a_manifest(cli: Any, shot: Any) -> None:
@@ -304,3 +304,66 @@ def test_a_folder_of_several_sequences_wants_a_name(cli: Any, tiny: Path, shot: 
     missing = cli("verify", "none/####.exr", "--frames", "1-3")
     assert missing.code == 1
     assert "3 missing (1-3)" in missing.line
+
+
+def test_where_no_pixels_are_left_headers_tell_what_was_there(cli: Any, tiny: Path, shot: Any) -> None:
+    before = {number: shot(number).read_bytes() for number in range(20)}
+    for number in range(20):
+        shot(number).write_bytes(before[number][:-30])
+    shot(4).unlink()
+    command = repair_of(check(cli, "--model", tiny).line)
+    assert command[command.index("--seeds") + 1] == "0-19"
+    assert cli(*command).code == 0
+    assert {number: shot(number).read_bytes() for number in range(20)} == before
+
+
+def test_one_frame_says_what_an_empty_folder_lacks(cli: Any, tiny: Path) -> None:
+    rendered(cli, tiny, "--seeds", "3", "--out", "good/####.exr", "--z-interval", "0.3")
+    checked = ("verify", "new/####.exr", "--frames", "1-4", "--like", "good/0003.exr", "--model", tiny)
+    assert cli(*repair_of(cli(*checked).line)).code == 0
+    assert cli(*checked).code == 0
+    assert Path("new/0003.exr").read_bytes() == Path("good/0003.exr").read_bytes()
+
+
+def test_what_stands_in_the_way_of_a_repair_is_named_and_the_rest_repaired(cli: Any, tiny: Path, shot: Any) -> None:
+    shot(6).unlink()
+    shot(6).mkdir()
+    shot(8).unlink()
+    result = check(cli, "--model", tiny)
+    assert "frame 6: no file, and in the way; remove it first" in result.err
+    command = repair_of(result.line)
+    assert command[command.index("--seeds") + 1] == "8"
+    assert "--overwrite" not in command
+
+
+def test_a_file_that_is_still_being_written_is_no_whole_frame(
+    cli: Any, tiny: Path, shot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vfxgan.render import frame_survey
+
+    whole = frame_survey.find_problem
+
+    def written_meanwhile(path: Path) -> str:
+        if path == shot(5):
+            path.write_bytes(path.read_bytes() + b"\n")
+        return whole(path)
+
+    monkeypatch.setattr(frame_survey, "find_problem", written_meanwhile)
+    result = check(cli, "--model", tiny)
+    assert "1 damaged (5)" in result.line
+    assert "it changed while it was read" in result.err
+
+
+def test_the_repair_of_an_upscaled_sequence_names_its_upscaler(cli: Any, tiny: Path, tmp_path: Path) -> None:
+    from vfxgan.modelfile import packaged_models
+
+    mine = tmp_path / "my upscaler.onnx"
+    shutil.copy(packaged_models()["upscaler"], mine)
+    rendered(cli, tiny, "--seeds", "0-3", "--upscale", mine, "--out", "u/####.exr")
+    before = Path("u/0002.exr").read_bytes()
+    Path("u/0002.exr").unlink()
+    checked = ("verify", "u", "--frames", "0-3", "--model", tiny, "--upscale", mine)
+    command = repair_of(cli(*checked).line)
+    assert f"--upscale={mine}" in command
+    assert cli(*command).code == 0
+    assert Path("u/0002.exr").read_bytes() == before
