@@ -17,7 +17,7 @@ from double.stubs import read_stubs
 
 STUBS = read_stubs("nuke")
 SAFE_IN_THREADS = {
-    "nuke.executeInMainThread",  # https://learn.foundry.com/nuke/developers/latest/pythondevguide/threading.html
+    "nuke.executeInMainThread",  # https://learn.foundry.com/nuke/developers/160/pythondevguide/threading.html
     "nuke.executeInMainThreadWithResult",
     "nuke.ProgressTask",
     "ProgressTask.setProgress",

@@ -26,13 +26,13 @@ PDG: dict[str, str] = {
     "WorkItemHolder.addWorkItem": "**options",
 }
 NUKESCRIPTS: dict[str, str] = {
-    # https://learn.foundry.com/nuke/developers/latest/pythondevguide/custom_panels.html
+    # https://learn.foundry.com/nuke/developers/160/pythondevguide/custom_panels.html and
+    # https://learn.foundry.com/nuke/developers/160/pythondevguide/_autosummary/nukescripts.PythonPanel.html
     "PythonPanel": "title, id, scrollable",
     "PythonPanel.addKnob": "knob",
     "PythonPanel.showModalDialog": "defaultKnobText",
     "PythonPanel.knobs": "",
     "PythonPanel.knobChanged": "knob",
-    "panels.registerWidgetAsPanel": "widget, name, id, create",
 }
 
 
