@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vfxgan.convention import Values, fill, has, version_text
-from vfxgan.errors import TargetError, UsageError
+from vfxgan.errors import TargetError, UsageError, VfxganError
 from vfxgan.project import Project
 
 NEXT, LATEST = "next", "latest"
@@ -75,14 +75,19 @@ def choose_target(
 
 @contextmanager
 def given_back(target: Target | None) -> Iterator[None]:
-    """A claimed version that nothing was written to, because of an error inside, is free again."""
+    """A claimed version that nothing was written to, because of an error inside, is free again.
+
+    Of one that something was written to, the error says how to go on: the same command would take the next.
+    """
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         if target is not None and target.claimed is not None:
             for folder, _, _ in os.walk(target.claimed, topdown=False):
                 with suppress(OSError):  # not empty: it is in use
                     Path(folder).rmdir()
+            if isinstance(error, VfxganError) and target.claimed.exists():
+                error.args = (f"{error}; go on with --version {target.version}, not next",)
         raise
 
 

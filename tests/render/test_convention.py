@@ -199,6 +199,17 @@ def test_a_version_without_a_frame_is_free_again(
     assert list((tmp_path / "a").iterdir()) == []
 
 
+def test_an_interrupted_version_says_how_it_goes_on(project: Callable[..., Path], start: Any, cli: Any) -> None:
+    project()
+    process = start("render", "--seeds", "0-4999", "--shot", "a", "--version", "next", "--progress", "json")
+    assert any('"progress"' in line for line in process.stdout)
+    process.terminate()
+    error = process.communicate()[1]
+    assert process.returncode == 130
+    assert re.search(r"the same command goes on; go on with --version v001, not next$", error.strip())
+    assert "were done before" in cli("render", "--seeds", "0-2", "--shot", "a", "--version", "v001").err
+
+
 def test_what_is_the_files_is_said_by_a_dry_run(project: Callable[..., Path], cli: Any) -> None:
     file = project(top="colorspace = 'ACEScg'\nthreads = 2")
     result = cli("render", "--seeds", "0", "--out", "####.exr", "--threads", "1", "--dry-run")
