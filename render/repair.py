@@ -6,7 +6,6 @@ import subprocess
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from vfxgan.errors import UsageError, VfxganError
@@ -17,6 +16,7 @@ from vfxgan.render.expected_frames import SequenceRequest, named
 from vfxgan.render.frame_survey import NO_FILE
 from vfxgan.render.like import find_model_by_sha
 from vfxgan.render.plan import Consent, State
+from vfxgan.render.seed_rule import seeds_text
 from vfxgan.render.sequence_check import Report, Verdict
 
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: what a line cannot hold, or a terminal does not give back
@@ -129,21 +129,12 @@ def _seed_words(bad: Mapping[int, int], report: Report, given: Given) -> list[st
     else:
         start = min(bad)
         span = [report.seed_of(number) for number in range(start, max(bad) + 1)]
-        text = _list([seed for seed in span if seed is not None])
+        text = seeds_text([seed for seed in span if seed is not None])
         if None in span or parse_seeds(text) != span:
             return None
     words = ["--seeds", text, "--start-frame", str(start)]
     whole = list(bad) == list(range(min(bad), max(bad) + 1)) and asked.seeds is None
     return words if whole else [*words, "--frames", to_fileseq(bad)]
-
-
-def _list(seeds: Sequence[int]) -> str:
-    """In their order: `5-9`, `9-1x2`, or one by one."""
-    steps = {after - before for before, after in pairwise(seeds)}
-    if len(steps) != 1 or steps == {0}:
-        return ",".join(map(str, seeds))
-    step = abs(steps.pop())
-    return f"{seeds[0]}-{seeds[-1]}" + (f"x{step}" if step > 1 else "")
 
 
 def _numbers(verdicts: Sequence[Verdict]) -> str:

@@ -1,7 +1,7 @@
-"""Which seed belongs to which frame, where nobody says it: what most frames of a sequence have in common."""
+"""Which seed belongs to which frame, where nobody says it: what most frames of a sequence have in common; and lists."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,3 +48,12 @@ def _holds(seeds: Mapping[int, int], step: int) -> SeedRule | None:
         return None
     first, count = Counter(seed - step * frame for frame, seed in sorted(seeds.items())).most_common(1)[0]
     return SeedRule(step, first) if step and count >= SHARE * len(seeds) else None
+
+
+def seeds_text(seeds: Sequence[int]) -> str:
+    """Seeds in their order, as `--seeds` takes them: `5-9`, `9-1x2`, or one by one."""
+    steps = {after - before for before, after in pairwise(seeds)}
+    if len(steps) != 1 or steps == {0}:
+        return ",".join(map(str, seeds))
+    step = abs(steps.pop())
+    return f"{seeds[0]}-{seeds[-1]}" + (f"x{step}" if step > 1 else "")
