@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +92,10 @@ def look_up(kinds: Sequence[str], script: str, folder: str | None) -> AtHand:
         Refusal: there is no model of these kinds, or the project file is wrong.
     """
     command = find_command()
-    models = _models(ask(command, ["models", "--json"], folder=folder), kinds)
-    project = ask(command, ["project", "--json"], folder=folder)
+    with ThreadPoolExecutor(2) as threads:  # at once: the artist waits for the panel
+        listed = threads.submit(ask, command, ["models", "--json"], folder)
+        project = threads.submit(ask, command, ["project", "--json"], folder).result()
+    models = _models(listed.result(), kinds)
     if project["problems"]:
         raise Refusal("; ".join(project["problems"][:NAMED_PROBLEMS]))
     settings = project["settings"]
