@@ -15,6 +15,7 @@ from vfxgan.render.inspect import colorspace_of
 from vfxgan.render.plan import Finding, Frame, State, find_problem, judge_unreadable
 from vfxgan.render.plate_file import file_digest
 from vfxgan.render.request import usable_cores
+from vfxgan.render.signing import sidecar_of
 
 NO_FILE = "not a file"
 CHANGED = "it changed while it was read: something still writes it; verify again when that is over"
@@ -48,6 +49,7 @@ class Seen:
         problem: of such a frame, by its own digests; "" for nothing.
         plate: SHA-256 of the plate that has to be in it; None where that is not known.
         sha256: of its bytes; "" where nobody asked.
+        signature: bytes and SHA-256 of the C2PA manifest beside it; None where there is none, or nobody asked.
     """
 
     frame: Frame
@@ -58,6 +60,7 @@ class Seen:
     size_bytes: int = 0
     sha256: str = ""
     form: Form | None = None
+    signature: tuple[int, str] | None = None
 
 
 class PlateDigests:
@@ -113,7 +116,13 @@ def _see(frame: Frame, plates: PlateDigests, hashed: bool) -> Seen:
     if stamp is None:
         nothing = Finding(State.FOREIGN, "no recipe in it")
         return Seen(frame, nothing, size_bytes=before[0], sha256=sha256, form=form)
-    return Seen(frame, None, stamp, problem, _plate(frame, stamp, plates), before[0], sha256, form)
+    signature = _signature(sidecar_of(path)) if hashed and path.suffix.lower() == ".exr" else None
+    return Seen(frame, None, stamp, problem, _plate(frame, stamp, plates), before[0], sha256, form, signature)
+
+
+def _signature(sidecar: Path) -> tuple[int, str] | None:
+    """Whether it holds is `render.signature_check`'s to say."""
+    return (sidecar.stat().st_size, file_sha256(sidecar)) if sidecar.is_file() else None
 
 
 def _plate(frame: Frame, stamp: Stamp, plates: PlateDigests) -> str | None:

@@ -15,6 +15,7 @@ from vfxgan.render.like import find_model_by_sha
 from vfxgan.render.plan import State
 from vfxgan.render.runtimes.fingerprint import fingerprint_id
 from vfxgan.render.sequence_check import Report, Verdict
+from vfxgan.render.signing import sidecar_of
 from vfxgan.whole_files import check_writable, write_whole
 
 MANIFEST_VERSION = 1
@@ -156,6 +157,9 @@ def _frame(one: Verdict, report: Report) -> Plain:
     }
     if one.frame.view:
         facts["view"] = one.frame.view
+    if seen.signature is not None:
+        size_bytes, sha256 = seen.signature
+        facts["signature"] = {"name": sidecar_of(Path(facts["name"])).as_posix(), "bytes": size_bytes, "sha256": sha256}
     if form is not None:
         facts["data_window"] = form.data_window
     if stamp is not None:

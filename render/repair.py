@@ -24,12 +24,17 @@ UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: what a line cannot hold, o
 
 @dataclass(frozen=True)
 class Given:
-    """What the command line said that the repair needs, too; None where absent."""
+    """What the command line said that the repair needs, too; None where absent.
+
+    Attributes:
+        signed: frames have to be.
+    """
 
     sequence: SequenceRequest
     model: str | None = None
     upscalers: tuple[str, ...] = ()
     cpu_isa: str | None = None
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ def find_repair(report: Report, given: Given) -> Repair:
         notes.append(f"--overwrite replaces {_numbers(replaced)}: not of this render")
     if given.model is None and not _is_at_hand(report.reference.model):
         notes.append(f"add --model: the model, SHA-256 {report.reference.model}, is not among those at hand")
+    if given.signed:
+        notes.append("add --sign CERT KEY: these frames have to be signed")
     if any(unicodedata.category(letter) in UNPRINTABLE for word in words for letter in word):
         return Repair(notes=("a path holds control characters: no command can be given",))
     return Repair(tuple(words), tuple(notes))

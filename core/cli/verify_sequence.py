@@ -132,7 +132,7 @@ def _raise_if_wrong(report: "Report", request: object, choice: SequenceChoice, u
         return
     if not report.problems:
         raise VerifyError(f"{counted(len(unlike), 'frame')} rendered again differ; see above")
-    given = Given(request, choice.again.model, choice.again.upscalers, choice.cpu_isa)
+    given = Given(request, choice.again.model, choice.again.upscalers, choice.cpu_isa, choice.signatures.required)
     repair = find_repair(report, given)
     for note in repair.notes:
         say(note)

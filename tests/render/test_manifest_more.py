@@ -1,0 +1,60 @@
+"""`vfxgan verify --manifest` where frames have signatures, or neighbours in time."""
+
+import hashlib
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def done(result: Any) -> Any:
+    assert result.code == 0, result
+    return result
+
+
+def test_a_manifest_lists_signatures_and_is_not_ok_where_one_does_not_hold(cli: Any, tiny: Path, signer: Any) -> None:
+    pytest.importorskip("c2pa", reason="signing needs the extra sign")
+    done(cli("render", tiny, "--seeds", "0-2", "--out", "a/####.exr", "--sign", *signer))
+    checked = ("verify", "a/####.exr", "--frames", "0-2", "--manifest", "a.json", "--model", tiny)
+    done(cli(*checked, "--require-signed"))
+    told = json.loads(Path("a.json").read_text())
+    sidecar = Path("a/0001.c2pa").read_bytes()
+    signature = {"name": "0001.c2pa", "bytes": len(sidecar), "sha256": hashlib.sha256(sidecar).hexdigest()}
+    assert told["frames"][1]["signature"] == signature
+    shutil.copy("a/0000.c2pa", "a/0001.c2pa")
+    assert cli(*checked).code == 1
+    assert json.loads(Path("a.json").read_text())["ok"] is False
+    Path("a/0002.exr").unlink()
+    assert "add --sign CERT KEY: these frames have to be signed" in cli(*checked, "--require-signed").err
+
+
+def test_a_changed_neighbour_makes_the_frames_around_it_foreign_and_the_command_mends_them(
+    cli: Any, tiny: Path, tmp_path: Path, image_model: Any
+) -> None:
+    pytest.importorskip("cv2", reason="stabilising needs the extra temporal")
+    model = image_model(tmp_path / "m.onnx", "shaky", scale=2, channels=3)
+    done(cli("render", tiny, "--seeds", "1-6", "--out", "p/####.exr"))
+    source = ("--in", "p/####.exr")
+    done(cli("render", model, *source, "--out", "o/####.exr", "--temporal", "1"))
+    checked = ("verify", "o/####.exr", *source, "--frames", "1-6", "--model", model)
+    done(cli(*checked))
+    done(cli("render", tiny, "--seeds", "4", "--out", "p/####.exr", "--overwrite", "--z-interval", "0.2"))
+    result = cli(*checked)
+    assert "3 foreign (3-5)" in result.line
+    assert "made with other neighbouring plates" in result.err
+    done(cli(*shlex.split(result.line.partition("; repair: ")[2])[1:]))
+    done(cli(*checked))
+
+
+def test_grain_that_belongs_to_another_frame_is_foreign(cli: Any, tiny: Path) -> None:
+    done(cli("render", tiny, "--seeds", "1-4", "--out", "p/####.exr"))
+    done(cli("render", "upscaler", "--in", "p/####.exr", "--out", "o/####.exr", "--regrain", "1"))
+    shutil.copy("p/0002.exr", "p/0003.exr")
+    shutil.copy("o/0002.exr", "o/0003.exr")
+    result = cli("verify", "o/####.exr", "--in", "p/####.exr", "--frames", "1-4")
+    assert "its grain is of frame 2, not 3" in result.err
+    done(cli(*shlex.split(result.line.partition("; repair: ")[2])[1:]))
+    done(cli("verify", "o/####.exr", "--in", "p/####.exr", "--frames", "1-4"))
