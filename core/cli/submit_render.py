@@ -92,6 +92,7 @@ def farm_render(
         UsageError, ModelError, ImageError: as `vfxgan render`.
     """
     from vfxgan.render.elsewhere import resolve_elsewhere
+    from vfxgan.render.in_the_way import refuse_other_work
     from vfxgan.versions import given_back
 
     given = parse("render", arguments)
@@ -105,6 +106,7 @@ def farm_render(
             params["threads"] = DEFAULT_CORES if cores is None else cores
         request = request_of(params)
         job = resolve_elsewhere(request, params["cpu_isa"])
+        refuse_other_work(job)
         yield _described(params, request, job, there, completed.target.shot if completed.target else None)
 
 
@@ -165,8 +167,8 @@ def _check_requirement(job: Any) -> None:
     runtime = "tensorrt" if job.runtime == "auto" else job.runtime
     raise UsageError(
         f"--runtime {job.runtime}:{found} unlike GPUs give unlike frames; say which this job is for: --require-runtime "
-        f"'runtime={runtime},device=\"NVIDIA L40S\"' as vfxgan doctor names it on a node, or @FRAME.exr of a frame made "
-        "there (or allow any with --mix-runtimes)"
+        f"'runtime={runtime},device=\"NVIDIA L40S\"' as vfxgan doctor names it on a node, or @FRAME.exr of a frame "
+        "made there (or allow any with --mix-runtimes)"
     )
 
 
