@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vfxgan_nuke.at_hand import HERE, AtHand
+from vfxgan_nuke.colourspaces import choose
 from vfxgan_nuke.orders import Plates
 from vfxgan_nuke.panel import Answers, Choice, Field, File, Number, Text, Tick
 from vfxgan_nuke.script import Plate
@@ -35,8 +36,10 @@ def order(answers: Answers, at_hand: AtHand, plate: Plate) -> Plates:
     """The order that they are.
 
     Raises:
-        Refusal: it can be seen to be wrong.
+        Refusal: it can be seen to be wrong, or no Read could show frames in that space.
     """
+    if answers["in_colourspace"]:
+        choose(answers["in_colourspace"], plate.lines)
     made = Plates(
         model=at_hand.model(answers["model"]).word,
         out=answers["out"],

@@ -48,6 +48,7 @@ class Plate:
         node: its full name.
         file: without expressions, in Nuke's notation.
         colourspace: that its files are in, by vfxgan's name; None: as they say themselves.
+        lines: of its colorspace knob.
     """
 
     node: str
@@ -55,6 +56,7 @@ class Plate:
     first: int
     last: int
     colourspace: str | None
+    lines: tuple[str, ...]
 
     @property
     def frames(self) -> str:
@@ -95,6 +97,7 @@ def selected_plate(script: Script) -> Plate:
         first=int(read["first"].value()),
         last=int(read["last"].value()),
         colourspace=_space_of(read, script),
+        lines=script.lines,
     )
 
 

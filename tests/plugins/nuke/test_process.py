@@ -77,16 +77,18 @@ def test_a_raw_read_is_taken_to_be_in_the_working_space(artist: Any, entries: Mo
     assert artist.panels[0]["in_colourspace"] == "ACEScg"
 
 
-def test_a_space_that_the_knob_does_not_have_stops_with_the_list_and_leaves_no_read(
+def test_a_space_that_the_knob_does_not_have_stops_with_the_list_before_anything_is_rendered(
     artist: Any, entries: ModuleType, read: Any
 ) -> None:
     artist.will_answer(in_colourspace="Linear ARRI Wide Gamut 4")
+    artist.will_cancel()
     entries.process()
-    said = artist.wait_for_word()
-    assert said.startswith("vfxgan: no colorspace of the Read is Linear ARRI Wide Gamut 4; ")
-    assert "Utility - sRGB - Texture" in said
-    assert artist.reads == [read]
-    assert list((artist.folder / "vfxgan" / "bg_twice_v001").iterdir()), "the frames are there all the same"
+    artist.wait_for(lambda: len(artist.panels) == 2)
+    assert artist.host.said == [
+        "vfxgan: no colorspace of the Read is Linear ARRI Wide Gamut 4; this script's colour management offers: "
+        "scene_linear, ACES - ACEScg, lin_rec709, Utility - sRGB - Texture, default (scene_linear)"
+    ]
+    assert not (artist.folder / "vfxgan").exists()
 
 
 def test_the_new_read_is_in_the_group_of_the_old_one_and_takes_its_frame_mode(
