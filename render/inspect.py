@@ -12,6 +12,7 @@ from vfxgan.render.inspect_models import engine_facts, is_engine, model_facts, t
 from vfxgan.render.plan import find_problem
 from vfxgan.render.plate_layers import views_of
 from vfxgan.render.runtimes.fingerprint import fingerprint_id
+from vfxgan.render.signature_check import describe_signature
 from vfxgan.synthetic import source_type_in
 from vfxgan.torchscript_metadata import is_torchscript
 
@@ -44,6 +45,8 @@ def frame_facts(path: Path) -> Facts:
             facts[f"part {part.index} {part.name}".rstrip()] = _part_facts(image, part)
     source_type = source_type_in(first.attributes)
     facts |= {} if source_type is None else {"digital_source_type": source_type.rpartition("/")[2]}
+    signature = describe_signature(path)
+    facts |= {} if signature is None else {"signature": signature}
     stamp = read_stamp(first.attributes)
     if stamp is None:
         facts["recipe"] = None

@@ -69,6 +69,19 @@ def check_signatures(paths: Sequence[Path], rules: SignatureRules) -> SignatureR
     return SignatureReport({**unsigned, **problems}, _said(good, rules))
 
 
+def describe_signature(path: Path) -> str | None:
+    """One line on a frame's manifest; None where it has none."""
+    if not is_signed(path):
+        return None
+    try:
+        signature = signature_of(path, Checker())
+    except MissingExtraError as error:
+        return f"not checked ({error})"
+    if signature is None or signature.problem:
+        return signature.problem if signature is not None else None
+    return f"by {signature.signer}" + (", with a certificate that has expired since" if signature.expired else "")
+
+
 def _signatures(paths: Sequence[Path], checker: Checker) -> Iterator[tuple[Path, Signature]]:
     def look(path: Path) -> Signature:
         try:

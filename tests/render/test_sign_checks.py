@@ -181,6 +181,14 @@ def test_a_sequence_with_frames_and_a_trust_list_is_one_command(
     assert "a/0001.exr: is not signed" in cli(*asked).err
 
 
+@pytest.mark.parametrize("extension", ["exr", "png"])
+def test_inspect_says_who_signed_a_frame(cli: Cli, tiny: Path, signer: Signer, extension: str) -> None:
+    render(cli, tiny, f"a/####.{extension}", "--sign", *signer)
+    assert "signature                by Pipeline" in cli("inspect", f"a/0001.{extension}").out
+    render(cli, tiny, f"b/####.{extension}")
+    assert "signature" not in cli("inspect", f"b/0001.{extension}").out
+
+
 def test_unsigned_frames_are_a_problem_only_where_signatures_are_asked_for(cli: Cli, tiny: Path) -> None:
     render(cli, tiny, "a/####.exr")
     assert cli("verify", "a").out.strip() == "2 frames are whole"
