@@ -13,13 +13,14 @@ import nuke
 
 from vfxgan_client import ask
 from vfxgan_nuke.at_hand import AtHand
-from vfxgan_nuke.colourspaces import SRGB
+from vfxgan_nuke.colourspaces import SRGB, choose
 from vfxgan_nuke.errors import Refusal
 from vfxgan_nuke.generating import Wish
 from vfxgan_nuke.orders import FLOAT, Elements
 from vfxgan_nuke.panel import Answers, Choice, Field, File, Text
 from vfxgan_nuke.read_node import make_read
 from vfxgan_nuke.rendering import Rendered, Shown, render
+from vfxgan_nuke.script import Script
 from vfxgan_nuke.sequences import beside_script, check_seeds, check_target, file_name
 
 MODEL, PICKS, BUTTON = "vfxgan_model", "vfxgan_picks", "vfxgan_render"
@@ -55,12 +56,13 @@ def fields(at_hand: AtHand, sheet: str) -> list[Field]:
     ]
 
 
-def order(answers: Answers, at_hand: AtHand) -> Browse:
+def order(answers: Answers, at_hand: AtHand, script: Script) -> Browse:
     """The order that they are.
 
     Raises:
-        Refusal: it can be seen to be wrong.
+        Refusal: it can be seen to be wrong, or no Read could show it.
     """
+    choose(SRGB, script.lines)
     made = Browse(at_hand.model(answers["model"]).word, answers["seeds"], int(answers["cell"]), answers["sheet"])
     check_seeds(made.seeds)
     if Path(made.sheet).suffix.lower() != ".png":

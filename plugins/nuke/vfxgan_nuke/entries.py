@@ -72,7 +72,7 @@ def render_picks(sheet: nuke.Node) -> None:
 
 
 def _generate(script: Script, at_hand: AtHand, output: str, fields: Sequence[Field]) -> None:
-    asked = _asked("Generate elements from seeds", fields, lambda answers: generating.order(answers, at_hand))
+    asked = _asked("Generate elements from seeds", fields, lambda answers: generating.order(answers, at_hand, script))
     if asked is None:
         return
     answers, order = asked
@@ -115,7 +115,7 @@ def _ask_process(plate: Plate, at_hand: AtHand, output: str, fields: Sequence[Fi
 
 
 def _browse(script: Script, at_hand: AtHand, fields: Sequence[Field]) -> None:
-    asked = _asked("Browse seeds", fields, lambda answers: browsing.order(answers, at_hand))
+    asked = _asked("Browse seeds", fields, lambda answers: browsing.order(answers, at_hand, script))
     if asked is None:
         return
     answers, order = asked
@@ -181,7 +181,10 @@ class _Work:
         return named
 
     def _make_read(self, rendered: Rendered) -> None:
-        with_refusals(lambda: make_read(rendered, self.beside, self.like))
+        try:
+            make_read(rendered, self.beside, self.like)
+        except Refusal as refusal:
+            say(Refusal(f"{refusal}; the frames are in {rendered.out}"))
         say_lines(rendered.lines)
 
     def _refused(self, error: Exception) -> None:

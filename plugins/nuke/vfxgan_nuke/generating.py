@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vfxgan_nuke.at_hand import HERE, AtHand
-from vfxgan_nuke.colourspaces import LINEAR, LINEAR_REC709, parse_entry, spaces_in
+from vfxgan_nuke.colourspaces import LINEAR, LINEAR_REC709, SRGB, choose, parse_entry, spaces_in
 from vfxgan_nuke.errors import Refusal
 from vfxgan_nuke.orders import FLOAT, HALF, Elements
 from vfxgan_nuke.panel import Answers, Choice, Field, File, Text, Tick
@@ -53,12 +53,14 @@ def fields(script: Script, at_hand: AtHand, output: str, wish: Wish) -> list[Fie
     ]
 
 
-def order(answers: Answers, at_hand: AtHand) -> Elements:
+def order(answers: Answers, at_hand: AtHand, script: Script) -> Elements:
     """The order that they are.
 
     Raises:
-        Refusal: it can be seen to be wrong.
+        Refusal: it can be seen to be wrong, or no Read could show it.
     """
+    is_exr = not answers["out"].lower().endswith(".png")
+    choose(answers["colourspace"] if is_exr else SRGB, script.lines)
     layout, seeds = answers["layout"], answers["seeds"].replace(" ", "")
     made = Elements(
         model=at_hand.model(answers["model"]).word,
@@ -66,9 +68,9 @@ def order(answers: Answers, at_hand: AtHand) -> Elements:
         seeds=seeds if not seeds.startswith("@") else answers["seeds"],
         start_frame=_first(answers["range"]) if layout == A_SEED_A_FRAME else None,
         walk=answers["range"] if layout == WALK else "",
-        colourspace=answers["colourspace"] if answers["out"].lower().endswith(".exr") else None,
+        colourspace=answers["colourspace"] if is_exr else None,
         upscale=answers["upscale"],
-        bit_depth=answers["bit_depth"] if answers["out"].lower().endswith(".exr") else None,
+        bit_depth=answers["bit_depth"] if is_exr else None,
     )
     made.check()
     return made

@@ -228,6 +228,25 @@ def test_a_script_without_colorspaces_of_ours_stops_with_the_list(artist: Any, e
     assert artist.panels == []
 
 
+def test_a_png_in_a_script_without_srgb_is_refused_before_it_is_rendered(artist: Any, entries: ModuleType) -> None:
+    from double import nuke as double
+
+    double.COLORSPACES[:] = ["lin_rec709", "Output - sRGB"]
+    artist.will_answer(seeds="1", out=f"{artist.folder}/fire.%04d.png")
+    artist.will_cancel()
+    entries.generate()
+    assert artist.wait_for_word() == (
+        "vfxgan: no colorspace of the Read is sRGB; this script's colour management offers: lin_rec709, Output - sRGB"
+    )
+
+
+def test_a_png_is_srgb_and_its_read_says_so(artist: Any, entries: ModuleType) -> None:
+    artist.will_answer(seeds="1", out=f"{artist.folder}/fire.%04d.png")
+    entries.generate()
+    read = artist.wait_for_read()
+    assert knobs_of(read, "colorspace", "premultiplied") == ["Utility - sRGB - Texture", False]
+
+
 def test_the_model_that_is_chosen_names_the_output(artist: Any, entries: ModuleType, folder: Path) -> None:
     artist.will_answer(model="elements (128x128)", seeds="3")
     entries.generate()
