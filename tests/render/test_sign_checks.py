@@ -1,5 +1,6 @@
 """What `--sign` refuses before the first frame, and what `verify` finds of manifests: swapped, forged, hostile."""
 
+import io
 import json
 import shutil
 import socket
@@ -15,8 +16,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vfxgan.errors import WriteError
 from vfxgan.images import Picture, pixel_digest, read_header, read_picture, write_picture
 from vfxgan.recipe import read_stamp, stamp_attributes
+from vfxgan.render.certificates import read_credentials
+from vfxgan.render.manifests import definition
+from vfxgan.render.provenance import Seal
 
 pytest.importorskip("c2pa", reason="signing needs the extra sign")
 
@@ -261,10 +266,6 @@ def put_chunk(path: Path, body: bytes) -> None:
 def test_a_valid_signature_of_other_claims_does_not_pass(
     cli: Cli, tiny: Path, authority: Any, forged: str, said: str
 ) -> None:
-    from vfxgan.render.certificates import read_credentials
-    from vfxgan.render.manifests import definition
-    from vfxgan.render.provenance import Seal
-
     render(cli, tiny, "a/####.exr")
     frame = Path("a/0001.exr")
     stamp = read_stamp(read_header(frame))
@@ -314,6 +315,7 @@ def test_an_expired_certificate_is_said_and_fails_only_where_signatures_are_judg
 ) -> None:
     brief = authority.issue("Brief", end=timedelta(seconds=3))
     assert render(cli, tiny, "a/####.exr", "--sign", *brief).code == 0
+    seal = Seal(read_credentials(*brief))  # of a run that goes on meanwhile
     until = time.monotonic() + 20
     while "expired" not in (done := cli("verify", "a")).out:
         assert time.monotonic() < until
@@ -322,8 +324,21 @@ def test_an_expired_certificate_is_said_and_fails_only_where_signatures_are_judg
     judged = cli("verify", "a", "--trust", authority.anchors)
     assert judged.code == 1
     assert "signed by Brief, whose certificate has expired, and no timestamp says when it was signed" in judged.err
+    with pytest.raises(WriteError, match="cannot be signed"):
+        seal.detached(io.BytesIO(b"frame"), {"claim_generator_info": [{"name": "test"}], "assertions": []})
     assert "2 of these were signed now" in render(cli, tiny, "a/####.exr", "--sign", *signer).line
     assert cli("verify", "a", "--trust", authority.anchors).code == 0
+
+
+def test_a_manifest_that_cannot_be_written_ends_the_render_with_one_line(cli: Cli, tiny: Path, signer: Signer) -> None:
+    Path("a/0000.c2pa/somebodys").mkdir(parents=True)
+    done = render(cli, tiny, "a/####.exr", "--sign", *signer, "--threads", "1")
+    assert done.code == 1
+    assert "a/0000.c2pa: cannot be written (Is a directory)" in done.line
+    assert "the same command goes on" in done.line
+    shutil.rmtree("a/0000.c2pa")
+    assert render(cli, tiny, "a/####.exr", "--sign", *signer).code == 0
+    assert cli("verify", "a", "--require-signed").code == 0
 
 
 def test_nothing_is_fetched_that_a_file_points_to(cli: Cli, tiny: Path) -> None:
