@@ -142,11 +142,6 @@ def cluster(daemons: Cluster, on_path: None, monkeypatch: pytest.MonkeyPatch) ->
     return daemons
 
 
-def numbers_of(line: str) -> dict[str, str]:
-    """`o: Render 12, Verify 13` as a table."""
-    return dict(part.split(" ") for part in line.rpartition(": ")[2].split(", "))
-
-
 def test_chunks_make_the_frames_of_one_render_and_verify_comes_last(
     cli: Any, cluster: Cluster, tiny: Path, tmp_path: Path, frames_of: Any
 ) -> None:
@@ -154,9 +149,7 @@ def test_chunks_make_the_frames_of_one_render_and_verify_comes_last(
     render = (tiny, "--seeds", "0-19", "--start-frame", "1001")
     assert cli("render", *render, "--out", tmp_path / "whole" / "####.exr").code == 0
     line = ("--chunk", "9", "--cores", "1", "--job", tmp_path / "job's folder", "--manifest", odd / "publish.json")
-    result = cli("submit", "--to", "slurm", *render, "--out", odd / "####.exr", *line, "--extra=--throttle=2")
-    assert result.code == 0, result
-    numbers = numbers_of(result.out.strip().splitlines()[-1])
+    numbers = submitted(cli, *render, "--out", odd / "####.exr", *line, "--extra=--throttle=2")
     cluster.until_idle()
     assert {name: cluster.state(number) for name, number in numbers.items()} == dict.fromkeys(numbers, "COMPLETED")
     found = frames_of(odd)
@@ -167,15 +160,14 @@ def test_chunks_make_the_frames_of_one_render_and_verify_comes_last(
     assert "20 frames are whole" in logs[-1].read_text()
 
 
-def test_a_requeued_task_goes_on_where_it_was(
-    cli: Any, cluster: Cluster, make_model: Any, tmp_path: Path, frames_of: Any
+def test_a_task_runs_again_where_it_was_and_one_that_fails_for_good_leaves_verify_unrun(
+    cli: Any, cluster: Cluster, tiny: Path, make_model: Any, tmp_path: Path, frames_of: Any
 ) -> None:
+    """Two jobs at a time: Slurm lets each wait for seconds before it runs a task again."""
+    failing = submit_plates_of_which_one_is_gone(cli, cluster, tiny)
     model = make_model(tmp_path / "m.onnx", size=512, channels=3)
-    render = ("render", model, "--seeds", "0-89", "--threads", "1")
-    line = ("--chunk", "90", "--cores", "1", "--job", "job", "--retries", "0", "--no-verify", "--out", "o/####.exr")
-    result = cli("submit", "--to", "slurm", *render[1:], *line)
-    assert result.code == 0, result
-    task = f"{numbers_of(result.out.strip().splitlines()[-1])['Render']}_0"
+    line = ("--chunk", "90", "--cores", "1", "--job", "long", "--retries", "0", "--no-verify", "--out", "o/####.exr")
+    task = f"{submitted(cli, model, '--seeds', '0-89', '--threads', '1', *line)['Render']}_0"
     until(lambda: len(list(Path("o").glob("*.exr"))) > 10, "some frames")
     cluster.ask("scontrol", "requeue", task)
     until(lambda: cluster.state(task) == "PENDING", "the task to stop")
@@ -183,33 +175,38 @@ def test_a_requeued_task_goes_on_where_it_was(
     assert 10 < len(done) < 90
     assert not [name for name in done if name.startswith(".")]
     cluster.until_idle()
+
     assert cluster.state(task) == "COMPLETED"
     again = frames_of(tmp_path / "o")
     assert len(again) == 90
     assert {name: again[name] for name in done} == done
-    log = next(Path("job").glob("*.log")).read_text()
+    log = next(Path("long").glob("*.log")).read_text()
     assert "interrupted: " in log
     assert "were done before" in log
 
+    assert cluster.state(f"{failing['Render']}_0") == "COMPLETED"
+    assert cluster.state(f"{failing['Render']}_1") == "FAILED"
+    assert cluster.state(failing["Verify"]) == "CANCELLED"
+    log = (Path("job") / f"Render-{failing['Render']}_1.log").read_text()
+    assert log.count("1 of 2 frames failed: 3") == 2
+    assert sorted(path.name for path in Path("up").iterdir()) == ["0001.exr", "0002.exr", "0004.exr"]
+    assert not Path("a.json").exists()
 
-def test_a_chunk_that_fails_is_queued_again_and_then_leaves_verify_unrun(
-    cli: Any, cluster: Cluster, tiny: Path, tmp_path: Path
-) -> None:
+
+def submit_plates_of_which_one_is_gone(cli: Any, cluster: Cluster, tiny: Path) -> dict[str, str]:
+    """A job whose second chunk fails, with one retry."""
     assert cli("render", tiny, "--seeds", "1-4", "--out", "plate/####.exr").code == 0
-    line = ("--chunk", "2", "--cores", "1", "--job", "job", "--retries", "1", "--extra=--hold")
-    render = ("upscaler", "--in", "plate/####.exr", "--out", "up/####.exr")
-    result = cli("submit", "--to", "slurm", *render, *line, "--manifest", "a.json")
-    assert result.code == 0, result
-    numbers = numbers_of(result.out.strip().splitlines()[-1])
+    line = ("--chunk", "2", "--cores", "1", "--job", "job", "--retries", "1", "--extra=--hold", "--manifest", "a.json")
+    numbers = submitted(cli, "upscaler", "--in", "plate/####.exr", "--out", "up/####.exr", *line)
     Path("plate/0003.exr").unlink()
     for number in numbers.values():
         cluster.ask("scontrol", "release", number)
-    task = f"{numbers['Render']}_1"
-    cluster.until_idle()
-    log = Path("job") / f"Render-{task}.log"
-    assert cluster.state(task) == "FAILED"
-    assert cluster.state(f"{numbers['Render']}_0") == "COMPLETED"
-    assert cluster.state(numbers["Verify"]) == "CANCELLED"
-    assert log.read_text().count("1 of 2 frames failed: 3") == 2
-    assert sorted(path.name for path in Path("up").iterdir()) == ["0001.exr", "0002.exr", "0004.exr"]
-    assert not Path("a.json").exists()
+    return numbers
+
+
+def submitted(cli: Any, *words: object) -> dict[str, str]:
+    """Slurm's numbers of the steps of a job, from the last line: `o: Render 12, Verify 13`."""
+    result = cli("submit", "--to", "slurm", *words)
+    assert result.code == 0, result
+    line = result.out.strip().splitlines()[-1]
+    return dict(part.split(" ") for part in line.rpartition(": ")[2].split(", "))
