@@ -2,7 +2,7 @@
 
 import fileseq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vfxgan.ranges import from_openjd, is_contiguous, to_fileseq, to_openjd
@@ -11,6 +11,7 @@ from vfxgan.sequences import parse_frames
 NUMBERS = st.sets(st.integers(-50, 80), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_open_job_description_reads_what_we_write_and_we_what_it_writes(numbers: set[int]) -> None:
     model = pytest.importorskip("openjd.model", reason="openjd-cli is of the dev extra")
@@ -19,6 +20,7 @@ def test_open_job_description_reads_what_we_write_and_we_what_it_writes(numbers:
     assert sorted(fileseq.FrameSet(from_openjd(str(theirs)))) == sorted(numbers)
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_frames_reads_what_we_write(numbers: set[int]) -> None:
     assert parse_frames(to_fileseq(numbers)) == sorted(numbers)
