@@ -111,12 +111,12 @@ class Report:
 def check_sequence(expected: Expected, seen: Sequence[Seen], standard: Standard, plates: PlateDigests) -> Report:
     """Judge each frame by what was seen of it."""
     reference = _reference(seen, standard)
-    named = {one.frame.number: one.frame.seed for one in seen if one.frame.seed is not None}
-    rule = None if named or reference is None else find_rule(_own_seeds(seen, reference) or standard.seed)
+    given = {one.frame.number: one.frame.seed for one in seen if one.frame.seed is not None}
+    rule = None if given or reference is None else find_rule(_own_seeds(seen, reference) or standard.seed)
     verdicts = []
     taken: dict[tuple[str, int], int] = {}
     for one in seen:
-        seed = named.get(one.frame.number, None if rule is None else rule.seed(one.frame.number))
+        seed = given.get(one.frame.number, None if rule is None else rule.seed(one.frame.number))
         finding = one.finding or _judge(one, reference, standard, seed, plates)
         if seed is None and one.stamp is not None and one.stamp.recipe.seed is not None:
             seed, finding = _own_seed(one, finding, taken)

@@ -43,7 +43,10 @@ KillWait=20
 SchedulerType=sched/builtin
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=render Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
+PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10
 """
 
 
@@ -52,6 +55,7 @@ class Cluster:
     """A Slurm of one node."""
 
     configuration: Path
+    cpus: int = min(2, os.cpu_count() or 1)
 
     def ask(self, *words: str) -> str:
         """What one of Slurm's commands prints."""
@@ -160,20 +164,21 @@ def test_chunks_make_the_frames_of_one_render_and_verify_comes_last(
     assert "20 frames are whole" in logs[-1].read_text()
 
 
-def test_a_task_runs_again_where_it_was_and_one_that_fails_for_good_leaves_verify_unrun(
+def test_a_preempted_task_goes_on_where_it_was_and_one_that_fails_for_good_leaves_verify_unrun(
     cli: Any, cluster: Cluster, tiny: Path, make_model: Any, tmp_path: Path, frames_of: Any
 ) -> None:
     """Two jobs at a time: Slurm lets each wait for seconds before it runs a task again."""
-    failing = submit_plates_of_which_one_is_gone(cli, cluster, tiny)
     model = make_model(tmp_path / "m.onnx", size=512, channels=3)
-    line = ("--chunk", "90", "--cores", "1", "--job", "long", "--retries", "0", "--no-verify", "--out", "o/####.exr")
-    task = f"{submitted(cli, model, '--seeds', '0-89', '--threads', '1', *line)['Render']}_0"
+    cores = str(cluster.cpus)  # all there are, so that what is urgent has to push it aside
+    line = ("--chunk", "90", "--cores", cores, "--job", "long", "--retries", "0", "--no-verify", "--out", "o/####.exr")
+    task = f"{submitted(cli, model, '--seeds', '0-89', *line)['Render']}_0"
     until(lambda: len(list(Path("o").glob("*.exr"))) > 10, "some frames")
-    cluster.ask("scontrol", "requeue", task)
+    cluster.ask("sbatch", "--partition=urgent", f"--cpus-per-task={cores}", "--output=/dev/null", "--wrap=true")
     until(lambda: cluster.state(task) == "PENDING", "the task to stop")
     done = frames_of(tmp_path / "o")
     assert 10 < len(done) < 90
     assert not [name for name in done if name.startswith(".")]
+    failing = submit_plates_of_which_one_is_gone(cli, cluster, tiny)
     cluster.until_idle()
 
     assert cluster.state(task) == "COMPLETED"
@@ -181,6 +186,7 @@ def test_a_task_runs_again_where_it_was_and_one_that_fails_for_good_leaves_verif
     assert len(again) == 90
     assert {name: again[name] for name in done} == done
     log = next(Path("long").glob("*.log")).read_text()
+    assert "DUE TO PREEMPTION" in log
     assert "interrupted: " in log
     assert "were done before" in log
 
