@@ -61,6 +61,7 @@ def verify(
 
     hold_cpu(cpu_isa)
     from vfxgan.images import use_threads
+    from vfxgan.interrupts import sigterm_interrupts
     from vfxgan.render.verify import check_sources
 
     use_threads(1)
@@ -70,13 +71,14 @@ def verify(
     again = Again(rerender, model, plates, tuple(upscale or ()))
     signatures = Signatures(trust, require_signed)
     signatures.check()
-    if (frames, start_frame, like, manifest) == (None,) * 4 and not mix_runtimes:
-        _verify_each(out, seeds, again, signatures, progress)
-        return
-    verify_sequence(
-        SequenceChoice(out, frames, seeds, start_frame, like, mix_runtimes, manifest, cpu_isa, again, signatures),
-        progress,
-    )
+    with sigterm_interrupts():
+        if (frames, start_frame, like, manifest) == (None,) * 4 and not mix_runtimes:
+            _verify_each(out, seeds, again, signatures, progress)
+            return
+        verify_sequence(
+            SequenceChoice(out, frames, seeds, start_frame, like, mix_runtimes, manifest, cpu_isa, again, signatures),
+            progress,
+        )
 
 
 def _verify_each(

@@ -367,3 +367,19 @@ def test_the_repair_of_an_upscaled_sequence_names_its_upscaler(cli: Any, tiny: P
     assert f"--upscale={mine}" in command
     assert cli(*command).code == 0
     assert Path("u/0002.exr").read_bytes() == before
+
+
+def test_a_cancelled_verify_ends_at_once_and_leaves_the_manifest_as_it_was(start: Any, cli: Any, tiny: Path) -> None:
+    rendered(cli, tiny, "--seeds", "0-9", "--out", "o/####.exr")
+    for number in range(10, 2000):
+        Path(f"o/{number:04d}.exr").hardlink_to("o/0009.exr")
+    assert cli("verify", "o/####.exr", "--frames", "0-9", "--manifest", "pub/a.json").code == 0
+    before = Path("pub/a.json").read_bytes()
+    line = ("--frames", "0-1999", "--manifest", "pub/a.json", "--progress", "json")
+    process = start("verify", "o/####.exr", *line)
+    while '"progress"' not in process.stdout.readline():
+        assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert {path.name: path.read_bytes() for path in Path("pub").iterdir()} == {"a.json": before}
