@@ -241,6 +241,12 @@ def test_signing_leaves_the_key_out_of_everything(cli: Cli, tiny: Path, signer: 
     assert signer[1].name.encode() not in written
 
 
+def test_many_threads_sign_with_one_certificate_at_the_same_time(cli: Cli, tiny: Path, signer: Signer) -> None:
+    done = render(cli, tiny, "a/####.exr", "--sign", *signer, "--threads", "8", "--batch", "3", seeds="0-63")
+    assert done.code == 0
+    assert "64 frames are whole, 64 of them signed by Pipeline" in cli("verify", "a", "--require-signed").out
+
+
 def test_a_manifest_is_streamed_and_needs_no_copy_of_the_file(authority: Any, signer: Signer) -> None:
     from vfxgan.render.certificates import read_credentials
     from vfxgan.render.provenance import Checker, Seal
