@@ -18,6 +18,7 @@ from vfxgan.render.like import find_model_by_sha
 from vfxgan.render.plan import Consent, State
 from vfxgan.render.seed_rule import seeds_text
 from vfxgan.render.sequence_check import Report, Verdict
+from vfxgan.render.spaces import config_id_of, config_of
 
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: what a line cannot hold, or a terminal does not give back
 
@@ -78,6 +79,7 @@ def find_repair(report: Report, given: Given) -> Repair:
         notes.append(f"--overwrite replaces {_numbers(replaced)}: not of this render")
     if given.model is None and not _is_at_hand(report.reference.model):
         notes.append(f"add --model: the model, SHA-256 {report.reference.model}, is not among those at hand")
+    notes += _config_note(report.reference.options.get("ocio"))
     if given.signed:
         notes.append("add --sign CERT KEY: these frames have to be signed")
     if any(unicodedata.category(letter) in UNPRINTABLE for word in words for letter in word):
@@ -146,6 +148,17 @@ def _seed_words(bad: Mapping[int, int], report: Report, given: Given) -> list[st
 
 def _numbers(verdicts: Sequence[Verdict]) -> str:
     return named(one.frame.number for one in verdicts)
+
+
+def _config_note(recorded: object) -> list[str]:
+    """Where the frames were made with a config file that holds no more."""
+    if not isinstance(recorded, str) or recorded.startswith("ocio://"):
+        return []
+    try:
+        here = config_id_of(config_of(None)[0])
+    except OSError:
+        here = ""
+    return [] if here == recorded else [f"add --ocio: made with the OCIO config {recorded}, which $OCIO does not name"]
 
 
 def _is_at_hand(sha256: str) -> bool:

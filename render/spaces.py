@@ -127,7 +127,7 @@ def _conversion(name: str, config: str, origin: str, option: str, to_light: bool
     return Conversion(
         space=space,
         config=config,
-        config_id=_config_id(config),
+        config_id=config_id_of(config),
         interop_id=colours.get_color_interop_id(space) or "",
         linear=bool(colours.isColorSpaceLinear(space)),
         to_light=to_light,
@@ -162,7 +162,8 @@ def config_of(ocio: str | None) -> tuple[str, str]:
     return DEFAULT_CONFIG, DEFAULT_CONFIG
 
 
-def _config_id(config: str) -> str:
+def config_id_of(config: str) -> str:
+    """For the recipe: the built-in config's name, or the SHA-256 of the config file. Raises OSError."""
     if config.startswith("ocio://"):
         return config
     return f"sha256:{hashlib.sha256(Path(config).read_bytes()).hexdigest()}"

@@ -383,3 +383,31 @@ def test_a_cancelled_verify_ends_at_once_and_leaves_the_manifest_as_it_was(start
     process.communicate(timeout=60)
     assert process.returncode == 130
     assert {path.name: path.read_bytes() for path in Path("pub").iterdir()} == {"a.json": before}
+
+
+CONFIG = """ocio_profile_version: 2
+roles: {default: lin_rec709, scene_linear: lin_rec709}
+file_rules: [!<Rule> {name: Default, colorspace: default}]
+displays: {screen: [!<View> {name: plain, colorspace: lin_rec709}]}
+colorspaces:
+  - !<ColorSpace> {name: lin_rec709, encoding: scene-linear}
+  - !<ColorSpace>
+    name: halved
+    encoding: scene-linear
+    to_scene_reference: !<MatrixTransform> {matrix: [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1]}
+"""
+
+
+def test_the_repair_says_which_config_file_it_needs(cli: Any, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("show.ocio").write_text(CONFIG)
+    rendered(cli, tiny, "--seeds", "0-2", "--out", OUT, "--colorspace", "halved", "--ocio", "show.ocio")
+    whole = Path("sh 010/fx_0001.exr").read_bytes()
+    Path("sh 010/fx_0001.exr").unlink()
+    checked = ("verify", OUT, "--frames", "0-2", "--model", tiny)
+    result = cli(*checked)
+    assert f"add --ocio: made with the OCIO config sha256:{hashlib.sha256(CONFIG.encode()).hexdigest()}" in result.err
+    monkeypatch.setenv("OCIO", str(Path("show.ocio").absolute()))
+    result = cli(*checked)
+    assert "add --ocio" not in result.err
+    assert cli(*repair_of(result.line)).code == 0
+    assert Path("sh 010/fx_0001.exr").read_bytes() == whole
