@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-from vfxgan.images import OpenImage, Picture, read_header, write_picture
+from vfxgan.images import OpenImage, Picture, read_header, read_picture, write_picture
+from vfxgan.recipe import PIXEL_REVISION, read_stamp, stamp_attributes
 
 LIST = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 KEY = "Iptc4xmpExt:DigitalSourceType"
@@ -133,6 +135,23 @@ def test_a_frame_that_lost_the_words_is_not_what_was_rendered(
         assert "does not say any more that it is synthetic" in refused.err
     assert "was broken" in cli("render", tiny, "--seeds", "7", "--out", f"a/####.{extension}").err
     assert path.read_bytes() == whole
+
+
+def test_a_frame_of_an_earlier_revision_is_whole_by_its_digests_and_counts_as_other_work(
+    cli: Callable[..., Any], tiny: Path
+) -> None:
+    cli("render", tiny, "--seeds", "7", "--out", "a/####.exr")
+    path = Path("a/0007.exr")
+    picture = read_picture(path)
+    stamp = read_stamp(picture.attributes)
+    assert stamp is not None
+    earlier = stamp_attributes(replace(stamp.recipe, pixel_revision=1), stamp.pixels)
+    write_picture(path, Picture(picture.pixels, picture.channels, {"compression": "zips", **earlier}))
+    assert cli("verify", "a").out.strip() == "1 frame is whole"
+    refused = cli("render", tiny, "--seeds", "7", "--out", "a/####.exr")
+    assert refused.code == 2
+    assert f"pixel revision 1, not {PIXEL_REVISION}" in refused.line
+    assert "use the version of vfxgan that made it" in cli("render", tiny, "--like", path, "--out", "b.exr").line
 
 
 def test_sheets_and_differences_of_synthetic_frames_say_it_too(cli: Callable[..., Any], tiny: Path) -> None:
