@@ -32,7 +32,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from vfxgan.images import read_header
 from vfxgan.recipe import read_stamp
 from vfxgan.render.certificates import read_credentials
-from vfxgan.render.manifests import definition
+from vfxgan.render.claims import definition
 from vfxgan.render.provenance import Seal
 
 

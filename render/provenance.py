@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from vfxgan.errors import MissingExtraError, UsageError, WriteError
 from vfxgan.picture import one_line
 from vfxgan.render.certificates import PURPOSES, Credentials
-from vfxgan.render.manifests import ACTIONS_LABEL, AGENT
+from vfxgan.render.claims import ACTIONS_LABEL, AGENT
 from vfxgan.synthetic import GENERATED
 
 EXR_TYPE, PNG_TYPE = "application/octet-stream", "image/png"  # the library knows no EXR: a file of bytes, sealed apart

@@ -16,7 +16,7 @@ from vfxgan.images import check_file, read_header
 from vfxgan.png_chunks import MANIFEST, chunks, without
 from vfxgan.recipe import read_stamp
 from vfxgan.render.certificates import Credentials
-from vfxgan.render.manifests import definition, unfit
+from vfxgan.render.claims import definition, unfit
 from vfxgan.render.plan import Frame
 from vfxgan.render.plate_file import file_digest
 from vfxgan.render.provenance import MAX_MANIFEST_BYTES, Checker, Seal, Signature

@@ -20,7 +20,7 @@ from vfxgan.errors import WriteError
 from vfxgan.images import Picture, pixel_digest, read_header, read_picture, write_picture
 from vfxgan.recipe import read_stamp, stamp_attributes
 from vfxgan.render.certificates import read_credentials
-from vfxgan.render.manifests import definition
+from vfxgan.render.claims import definition
 from vfxgan.render.provenance import Seal
 
 pytest.importorskip("c2pa", reason="signing needs the extra sign")
