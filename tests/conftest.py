@@ -12,12 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 # Before torch is loaded: its threads wait without spinning, so that tests are not slow on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from vfxgan.cli.main import run
 from vfxgan.no_project import ignore_project
+
+# A machine that does other things as well is slow, not wrong.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 LATENT_SIZE = 16
 CLI = [sys.executable, "-c", "from vfxgan.cli.main import main; main()"]
