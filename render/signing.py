@@ -71,7 +71,7 @@ def signature_of(path: Path, checker: Checker) -> Signature | None:
 def _manifest_bytes(path: Path) -> int | None:
     if path.suffix.lower() == ".png":
         with path.open("rb") as file:
-            return next((size for kind, _, size in chunks(file) if kind == MANIFEST), None)
+            return sum(size for kind, _, size in chunks(file) if kind == MANIFEST) or None
     sidecar = sidecar_of(path)
     return check_file(sidecar).st_size if sidecar.exists() else None
 
