@@ -114,9 +114,8 @@ def _certificates(option: str, path: Path) -> "list[Certificate]":
 
     data = _read(option, path)
     if b"PRIVATE KEY-----" in data:
-        raise UsageError(
-            f"{option}: {path} holds a private key where certificates belong; give --sign CERT KEY, in this order"
-        )
+        remedy = "give --sign CERT KEY, in this order" if option == "--sign" else "name the authorities' certificates"
+        raise UsageError(f"{option}: {path} holds a private key where certificates belong; {remedy}")
     try:
         found = x509.load_pem_x509_certificates(data)
     except ValueError as error:
