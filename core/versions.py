@@ -1,16 +1,16 @@
 """Versions on disk, through the output convention: the latest one, and the next one, which is claimed."""
 
 import itertools
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vfxgan.convention import Values, fill, has, version_text
 from vfxgan.errors import TargetError, UsageError, VfxganError
 from vfxgan.project import Project
+from vfxgan.version_claim import Claim, claim_folder
 
 NEXT, LATEST = "next", "latest"
 MAX_VERSION = 99_999_999
@@ -25,13 +25,13 @@ class Target:
     Attributes:
         out: pattern of the frames, whole.
         version: `v003`; None where the convention has none.
-        claimed: the version's folder, which was made here for nobody else to take; None: there is none.
+        claimed: the version's folder, where it was made here for nobody else to take.
     """
 
     out: str
     shot: str | None
     version: str | None
-    claimed: Path | None = None
+    claimed: Claim | None = None
 
 
 def choose_target(
@@ -64,6 +64,8 @@ def choose_target(
             "working folder, or another output.root"
         )
     values, claimed = project.values(shot, version, view, model), None
+    if version in (NEXT, LATEST):
+        fill(pattern, replace(values, version=1))  # what is wrong with another value is said before a folder is made
     if version == LATEST:
         values = replace(values, version=_latest(project, values))
     elif version == NEXT:
@@ -83,10 +85,8 @@ def given_back(target: Target | None) -> Iterator[None]:
         yield
     except BaseException as error:
         if target is not None and target.claimed is not None:
-            for folder, _, _ in os.walk(target.claimed, topdown=False):
-                with suppress(OSError):  # not empty: it is in use
-                    Path(folder).rmdir()
-            if isinstance(error, VfxganError) and target.claimed.exists():
+            target.claimed.give_back()
+            if isinstance(error, VfxganError) and target.claimed.folder.exists():
                 error.args = (f"{error}; go on with --version {target.version}, not next",)
         raise
 
@@ -105,7 +105,7 @@ def _latest(project: Project, values: Values) -> int:
     return max(own)
 
 
-def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Path | None]:
+def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Claim | None]:
     pattern = project.convention()
     word, number = _word(pattern), 0
     for _ in range(_TRIES):  # a folder on a server may be listed as it was a moment ago: never the same number again
@@ -117,15 +117,13 @@ def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Path |
         chosen = replace(values, version=number)
         folder = project.root / fill(_before(pattern), chosen) / fill(word, chosen)
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir()
+            return number, claim_folder(folder)
         except FileExistsError:
-            if not folder.parent.is_dir():
-                raise TargetError(f"{folder.parent}: is a file; versions need a folder there") from None
             continue  # somebody was faster: look again
+        except FileNotFoundError:  # somebody gave back the folder above, which was theirs
+            number -= 1
         except OSError as error:
             raise TargetError(f"{folder}: cannot be made ({error.strerror}); check output.root and rights") from error
-        return number, folder
     raise TargetError(f"{folder}: cannot be made, though it is not there; check the disk")
 
 

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from vfxgan.convention import safe_name
 from vfxgan.errors import UsageError
 from vfxgan.images import Picture, read_picture, write_picture
 from vfxgan.project import Project, find_project
-from vfxgan.versions import choose_target
+from vfxgan.versions import choose_target, given_back
 
 FOLDERS = "renders/{shot}/{version}/{shot}_{version}.####.exr"
 FILES = "renders/{shot}_{view}_{version}.####.exr"
@@ -88,7 +89,7 @@ def test_artists_who_ask_at_the_same_time_get_a_version_each(project: Callable[.
     with ThreadPoolExecutor(8) as pool:
         chosen = list(pool.map(lambda _: choose_target(found, "sh010", "next", claim=True), range(24)))
     assert sorted(target.version or "" for target in chosen) == [f"v{number:03d}" for number in range(1, 25)]
-    assert all(target.claimed is not None and target.claimed.is_dir() for target in chosen)
+    assert all(target.claimed is not None and target.claimed.folder.is_dir() for target in chosen)
 
 
 @pytest.mark.parametrize("version", ["v3", "3", "003", "V003", "v003"])
@@ -189,6 +190,43 @@ def test_a_mistake_and_a_dry_run_take_no_version(project: Callable[..., Path], c
     assert not (tmp_path / "renders" / "a" / "v001").exists()
 
 
+@pytest.mark.parametrize(
+    "words", [["--seeds", "x"], ["--seeds", "0", "--runtime", "gone"], ["--seeds", "0", "--view", "b/c"]]
+)
+def test_a_mistyped_shot_leaves_no_folder(
+    words: list[str], project: Callable[..., Path], cli: Any, tmp_path: Path
+) -> None:
+    project("work/{shot}/vfx/{version}/{view}/####.exr")
+    (tmp_path / "work" / "old" / "vfx").mkdir(parents=True)
+    for shot in ("new", "old"):
+        assert cli("render", *words, "--shot", shot, "--version", "next").code == 2
+    assert [str(path.relative_to(tmp_path)) for path in sorted((tmp_path / "work").rglob("*"))] == [
+        "work/old",
+        "work/old/vfx",
+    ]
+
+
+def test_a_folder_that_somebody_else_uses_by_now_stays(project: Callable[..., Path], tmp_path: Path) -> None:
+    project("{shot}/{version}/####.exr")
+    first, second = (choose_target(find_project(), "a", "next", claim=True) for _ in range(2))
+    with pytest.raises(UsageError), given_back(first):
+        raise UsageError("a mistake")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == [second.version]
+
+
+def test_versions_that_are_given_back_meanwhile_keep_nobody_from_the_next(project: Callable[..., Path]) -> None:
+    project("{shot}/{version}/####.exr")
+    found = find_project()
+
+    def claimed_and_given_back(_: int) -> None:
+        with suppress(InterruptedError), given_back(choose_target(found, "a", "next", claim=True)):
+            raise InterruptedError
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(claimed_and_given_back, range(200)))
+    assert list(Path().glob("a/*")) == []
+
+
 def test_a_version_without_a_frame_is_free_again(
     project: Callable[..., Path], cli: Any, make_model: Any, tmp_path: Path
 ) -> None:
@@ -196,7 +234,7 @@ def test_a_version_without_a_frame_is_free_again(
     black = make_model(tmp_path / "nan.onnx", spec={"name": "nan"}, not_a_number_below=10)
     result = cli("render", black, "--seeds", "0-1", "--shot", "a", "--version", "next")
     assert result.code == 3, result
-    assert list((tmp_path / "a").iterdir()) == []
+    assert not (tmp_path / "a").exists()
 
 
 def test_an_interrupted_version_says_how_it_goes_on(project: Callable[..., Path], start: Any, cli: Any) -> None:
