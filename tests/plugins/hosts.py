@@ -2,6 +2,8 @@
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -10,9 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 DRIVER = Path(__file__).with_name("driver.py")
 CLIENT = Path(__file__).parents[2] / "plugins" / "client"
 VFXGAN = Path(sysconfig.get_path("scripts")) / "vfxgan"
+ENDS_WITHIN_S = 30.0
+
+waits_for_others = pytest.mark.skipif(
+    not hasattr(os, "pidfd_open"), reason="waits for processes that are no children: Linux"
+)
 
 
 @dataclass(frozen=True)
@@ -63,3 +72,27 @@ def last_event(told: list[Told]) -> Told:
     assert told[-1].same
     assert not told[-1].running
     return ends[0]
+
+
+def wait_for_end(pid: int, within_s: float = ENDS_WITHIN_S) -> None:
+    """Of a process that is not ours; fails if it lives on."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ended, _, _ = select.select([descriptor], [], [], within_s)
+        if not ended:
+            os.kill(pid, signal.SIGKILL)
+        assert ended, f"process {pid} outlived its host"
+    finally:
+        os.close(descriptor)
+
+
+def descendants(pid: int) -> list[int]:
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text(encoding="ascii").split()
+    ]
+    return children + [inner for child in children for inner in descendants(child)]

@@ -1,5 +1,6 @@
 """Finding the vfxgan command, asking it, and what a host's callback may do."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hosts import VFXGAN
+from hosts import VFXGAN, wait_for_end, waits_for_others
 
 
 @pytest.fixture
@@ -128,6 +129,32 @@ class TestAsking:
         path = program(tmp_path / "a")
         path.write_text(f"#!{sys.executable}\nimport json, os\nprint(json.dumps(os.getcwd()))\n", encoding="utf-8")
         assert client.ask(client.Command(str(path), "0.1.0"), [], folder=str(tmp_path)) == str(tmp_path)
+
+    def test_a_question_that_is_withdrawn_is_ended_at_once(self, client: ModuleType, tmp_path: Path) -> None:
+        command = client.Command(str(VFXGAN), "0.1.0")
+        fifo = tmp_path / "slow.onnx"
+        os.mkfifo(fifo)  # it waits there for whoever writes
+        with pytest.raises(client.Withdrawn, match=r"^vfxgan inspect --json was cancelled$"):
+            client.ask(command, ["inspect", "--json", str(fifo)], is_cancelled=lambda: True)
+        assert issubclass(client.Withdrawn, client.ClientError)
+
+    @waits_for_others
+    def test_one_that_hears_no_signal_is_killed_with_all_it_started(
+        self, client: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = program(tmp_path / "a")
+        deaf = (
+            "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nif os.fork() == 0:\n    os.symlink(str(os.getpid()), 'up')"
+        )
+        path.write_text(f"#!{sys.executable}\nimport os, signal\n{deaf}\nsignal.pause()\n", encoding="utf-8")
+        monkeypatch.setattr(sys.modules["vfxgan_client.ask"], "GRACE_S", 0.2)
+        with pytest.raises(client.Withdrawn):
+            client.answer(client.Command(str(path), "0.1.0"), [], is_cancelled=lambda: os.path.lexists("up"))
+        wait_for_end(int(Path("up").readlink().name))
+
+    def test_one_that_answers_in_time_may_be_cancelled_at_any_time(self, client: ModuleType, tmp_path: Path) -> None:
+        command = client.Command(str(program(tmp_path / "a", "[1]")), "0.1.0")
+        assert client.ask(command, [], is_cancelled=lambda: False) == [1]
 
 
 class TestRunning:

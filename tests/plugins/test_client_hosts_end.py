@@ -1,7 +1,6 @@
 """A command that a host started ends with that host, and leaves whole frames only."""
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -10,35 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts import lines_of, start_host
+from hosts import ENDS_WITHIN_S, descendants, lines_of, start_host, wait_for_end, waits_for_others
 
-ENDS_WITHIN_S = 30.0
+from vfxgan import parent
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for processes that are no children: Linux")
-
-
-def wait_for_end(pid: int) -> None:
-    """Of a process that is not ours; fails if it lives on."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        ended, _, _ = select.select([descriptor], [], [], ENDS_WITHIN_S)
-        if not ended:
-            os.kill(pid, signal.SIGKILL)
-        assert ended, f"process {pid} outlived its host"
-    finally:
-        os.close(descriptor)
-
-
-def descendants(pid: int) -> list[int]:
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text(encoding="ascii").split()
-    ]
-    return children + [inner for child in children for inner in descendants(child)]
+pytestmark = waits_for_others
 
 
 @pytest.mark.parametrize("devices", [[], ["--devices", "cpu,cpu"]], ids=["one process", "a process each"])
@@ -71,6 +46,20 @@ def test_the_command_ends_though_the_host_died_before_it_was_up(tmp_path: Path) 
         host.kill()
     wait_for_end(pid)
     assert not list(tmp_path.rglob("*.exr"))
+
+
+@pytest.mark.parametrize("name", ["ask", "arguments"])
+def test_a_command_that_says_nothing_ends_with_its_host_too(tmp_path: Path, name: str) -> None:
+    """It breaks no pipe by writing: nothing but the end of its stdin can tell it."""
+    fifo = tmp_path / "slow.onnx"
+    os.mkfifo(fifo)  # it waits there for whoever writes
+    words = {"ask": ["inspect", "--json", str(fifo)], "arguments": ["export", str(fifo), "--out", "x.onnx"]}
+    job = {"arguments": [], name: words[name], "folder": str(tmp_path)}
+    with start_host(sys.executable, **job) as host, fifo.open("wb"):  # until the command has opened it
+        (pid,) = descendants(host.pid)
+        host.kill()
+        wait_for_end(pid, parent.GRACE_S / 2)  # by an interrupt: without one it would end after the grace
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["slow.onnx"]
 
 
 STUCK = """

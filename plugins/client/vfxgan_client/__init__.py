@@ -11,7 +11,7 @@ A host's process loads nothing of vfxgan but this package; what renders is a pro
 from vfxgan_client.ask import answer, ask
 from vfxgan_client.command import Command, find_command
 from vfxgan_client.environment import clean_environment
-from vfxgan_client.errors import ClientError, NotFound, WrongVersion
+from vfxgan_client.errors import ClientError, NotFound, Withdrawn, WrongVersion
 from vfxgan_client.events import (
     Cancelled,
     Event,
@@ -41,6 +41,7 @@ __all__ = [
     "Started",
     "Waiting",
     "Warned",
+    "Withdrawn",
     "WrongVersion",
     "answer",
     "ask",

@@ -2,7 +2,8 @@
 
 ClientError
 ├── NotFound        there is no vfxgan command
-└── WrongVersion    there is one that this client does not understand
+├── WrongVersion    there is one that this client does not understand
+└── Withdrawn       a question was cancelled by whoever asked
 """
 
 
@@ -16,3 +17,7 @@ class NotFound(ClientError):
 
 class WrongVersion(ClientError):
     """The vfxgan command is not one that this client understands."""
+
+
+class Withdrawn(ClientError):
+    """A question was cancelled before it was answered. Who asked knows; there is nothing to show."""
