@@ -92,17 +92,30 @@ def given_back(target: Target | None) -> Iterator[None]:
 
 
 def _latest(project: Project, values: Values) -> int:
+    """The highest version that holds a frame, of any view or model: a claimed one is empty until its render starts."""
     has_folder = _has_folder(project.convention())
     # v12 beside v003 is a version by another convention: its frames are not where v012's would be.
     own = [
-        found.number
+        found
         for found in _versions(project, values)
         if found.text == version_text(found.number, values.version_digits) and (found.path.is_dir() or not has_folder)
     ]
-    if not own:
+    own.sort(key=lambda found: found.number, reverse=True)
+    number = next((found.number for found in own if _holds_frames(project, values, found)), None)
+    if number is None:
         where = project.root / fill(_before(project.convention()), values)
-        raise UsageError(f"--version latest: there is none yet in {where}; render one with --version next")
-    return max(own)
+        lacks = "none with frames" if own else "none"
+        raise UsageError(f"--version latest: there is {lacks} yet in {where}; render one with --version next")
+    return number
+
+
+def _holds_frames(project: Project, values: Values, found: "_Version") -> bool:
+    words = project.convention().split("/")
+    folders = [found.path]
+    for word in words[words.index(_word(project.convention())) + 1 :]:
+        wanted = _expression(word, values, version=found.text)
+        folders = [entry for folder in folders for entry in _entries(folder) if wanted.fullmatch(entry.name)]
+    return bool(folders)
 
 
 def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Claim | None]:
@@ -180,15 +193,18 @@ def _entries(folder: Path) -> list[Path]:
         raise TargetError(f"{folder}: cannot be looked into ({error.strerror}); check its permissions") from error
 
 
-def _expression(word: str, values: Values) -> re.Pattern[str]:
+def _expression(word: str, values: Values, version: str | None = None) -> re.Pattern[str]:
+    """What a name on disk is to be; version: that it is to have, with any model then."""
     pieces, end, seen = [], 0, False
     for piece in _PIECES.finditer(word):
         pieces.append(re.escape(word[end : piece.start()]))
         mark, end = piece.group(), piece.end()
-        if mark == "{version}":
+        if mark == "{version}" and version:
+            pieces.append(version)
+        elif mark == "{version}":
             pieces.append("v(?P=version)" if seen else "v(?P<version>[0-9]{1,8})")
             seen = True
-        elif mark == "{view}":
+        elif mark == "{view}" or (mark == "{model}" and version):
             pieces.append(".+")
         else:
             pieces.append(re.escape(values.text(mark[1:-1])) if mark[0] == "{" else "-?[0-9]+")

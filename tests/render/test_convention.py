@@ -49,10 +49,32 @@ def test_the_next_version_is_one_more_than_any_on_disk(project: Callable[..., Pa
     for name in ("v001", "v007", "v12", "v007_old", "v099.zip", "wip", "v", "v-3", "V0020", "v9999999999", ".v050"):
         (folder / name).mkdir(parents=True)
     (folder / "v021").write_text("a file where versions are folders")
+    (folder / "v007" / "sh010_v007.0001.exr").touch()
     assert choose_target(find_project(), "sh010", "next").version == "v022"
     assert choose_target(find_project(), "sh010", "latest").version == "v007"  # v12 is not as this convention has it
     assert choose_target(find_project(), "sh020", "next").version == "v001"
     assert not (tmp_path / "renders" / "sh020").exists()
+
+
+def test_the_latest_version_is_one_that_holds_frames(project: Callable[..., Path], cli: Any, tmp_path: Path) -> None:
+    project("{shot}/{version}/{model}/{shot}_{version}.####.exr")
+    for name in ("v001/fire/a_v001.0001.exr", "v002/fire/a_v001.0001.exr", "v003/fire/note.exr", "v004/fire", "v005"):
+        (tmp_path / "a" / name).mkdir(parents=True)
+    assert choose_target(find_project(), "a", "latest", model="smoke").version == "v001"
+    assert choose_target(find_project(), "a", "next", model="smoke").version == "v006"
+    (tmp_path / "b" / "v001").mkdir(parents=True)
+    assert "there is none with frames yet in" in cli("verify", "--shot", "b").line
+    assert "there is none with frames yet in" in cli("render", "--seeds", "0", "--shot=b", "--version=latest").line
+
+
+def test_a_claimed_version_is_not_yet_the_one_to_look_at(project: Callable[..., Path], cli: Any) -> None:
+    project(more="shot = 'a'")
+    assert cli("render", "--seeds", "0-2", "--version", "next").code == 0
+    assert cli("submit", "--to", "commands", "--seeds", "0-2", "--version", "next").code == 0
+    assert cli("verify").out == "3 frames are whole\n"
+    assert "v001.png: 3 frames" in cli("contact-sheet").out
+    assert cli("render", "--seeds", "3", "--version", "latest").code == 0
+    assert cli("verify").out == "4 frames are whole\n"
 
 
 def test_versions_of_files_are_found_in_their_names(project: Callable[..., Path], tmp_path: Path) -> None:
