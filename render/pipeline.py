@@ -26,7 +26,7 @@ class Made:
     Attributes:
         notes: sentences that hold for the whole run, each said once.
         mended: what was wrong with the one that stood in its place; "" for nothing.
-        signed: a frame that was kept was signed now.
+        signed: a frame stood there, whole but unsigned, and was made again to be signed.
     """
 
     outcome: Outcome
@@ -51,7 +51,7 @@ class Tally:
     repaired_pixels: int = 0
     repaired_frames: int = 0
     mended: int = 0
-    signed: int = 0  # of those that were kept
+    signed: int = 0  # made again for it alone
     notes: set[str] = field(default_factory=set)
     failed: dict[int, str] = field(default_factory=dict)  # by frame number
     failures: int = 0  # of files: a frame may have one for each view

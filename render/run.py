@@ -94,7 +94,7 @@ def render(job: Job, maker: FrameMaker, progress: Progress, signer: FrameSigner 
     """Make the frames that are not done.
 
     Args:
-        signer: signs them, and those that are done and have no manifest that fits.
+        signer: signs them; those that are done and have no manifest that holds are made again for it.
     Raises:
         TargetError: the folder cannot be written to.
         WriteError: the disk is full.
@@ -154,12 +154,22 @@ class _Work:
             if self.consent.keeps(examine(frame.path, self.maker.recipe(frame))):
                 return self._kept(frame)
             raise
-        damage = finding.reason.partition(";")[0]  # without what to do: that was done
-        mended = f"{frame.path} was broken ({damage}), and was made again" if finding.state is State.BROKEN else ""
+        mended = _mended(frame, finding.reason) if finding.state is State.BROKEN else ""
         return Made("rendered", written.clipped, written.repaired, written.notes, mended)
 
     def _kept(self, frame: Frame) -> Made:
-        return Made("kept", signed=self.signer is not None and self.signer.mend(frame))
+        """A frame that is there and whole. With `--sign` it is made again unless its signature holds.
+
+        What is signed is what was made just now: a recipe covers neither the rest of a header nor who wrote it, so to
+        sign what is there would be to vouch for whatever was done to it.
+        """
+        signature = None if self.signer is None else self.signer.look(frame.path)
+        if self.signer is None or (signature is not None and not signature.problem and not signature.expired):
+            return Made("kept")
+        written = self._write(frame, may_replace=True)
+        problem = "" if signature is None else signature.problem
+        mended = _mended(frame, problem) if problem else ""
+        return Made("rendered", written.clipped, written.repaired, written.notes, mended, signed=not problem)
 
     def _write(self, frame: Frame, *, may_replace: bool) -> Written:
         if self.signer is None:
@@ -172,6 +182,11 @@ class _Work:
         return written
 
 
+def _mended(frame: Frame, reason: str) -> str:
+    """For messages; of the reason all but what to do: that was done."""
+    return f"{frame.path} was broken ({reason.partition(';')[0]}), and was made again"
+
+
 def summary(job: Job, tally: Tally, started: float) -> str:
     """The line at the end of a render."""
     seconds = max(time.monotonic() - started, 1e-6)
@@ -179,7 +194,8 @@ def summary(job: Job, tally: Tally, started: float) -> str:
     if tally.kept:
         parts.append(f"{tally.rendered} rendered, {tally.kept} {_were(tally.kept)} done before")
     if tally.signed:
-        parts.append(f"{tally.signed} of these {_were(tally.signed)} signed now")
+        unsigned = f"{tally.signed} without a signature that is valid today"
+        parts.append(f"{unsigned} {_were(tally.signed)} made again, to be signed")
     if tally.mended:
         parts.append(f"{tally.mended} {_were(tally.mended)} broken and made again")
     if tally.rendered:

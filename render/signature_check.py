@@ -36,10 +36,12 @@ class SignatureReport:
     Attributes:
         problems: by frame, one line each without its path.
         said: to be put after "5 frames are whole": ", 5 of them signed by …"; "" where none is signed.
+        strangers: some hold, and are of signers for whom nobody vouches; a render keeps these.
     """
 
     problems: dict[Path, str]
     said: str = ""
+    strangers: bool = False
 
 
 def check_signatures(paths: Sequence[Path], rules: SignatureRules) -> SignatureReport:
@@ -66,7 +68,10 @@ def check_signatures(paths: Sequence[Path], rules: SignatureRules) -> SignatureR
     found = dict(_signatures(signed, checker))
     problems = {path: problem for path, one in found.items() if (problem := _problem(one, rules))}
     good = [one for path, one in found.items() if path not in problems]
-    return SignatureReport({**unsigned, **problems}, _said(good, rules))
+    strangers = any(one.trusted is False and not (one.problem or one.expired) for one in found.values())
+    # In the order of the frames, as they are listed.
+    wrong = {path: text for path in paths if (text := unsigned.get(path) or problems.get(path))}
+    return SignatureReport(wrong, _said(good, rules), strangers)
 
 
 def describe_signature(path: Path) -> str | None:

@@ -3,10 +3,10 @@
 A PNG has its manifest inside, in a chunk of its own; all else in the file stays as it was. EXR has no place for one, so
 it lies beside the frame, `0006.c2pa` by `0006.exr`, the name by which C2PA's own tools look for it; the frame's bytes
 are those of an unsigned one. A frame is put in place first, then its manifest: what a crash leaves between the two is
-found by the next run with `--sign`, which signs the frame that is there.
+found by the next run with `--sign`, which makes that frame again. Only what was made just now is signed, never what is
+there already: digests that anybody can write are no proof that nobody touched it.
 """
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -110,24 +110,9 @@ class FrameSigner:
         """For a frame that is about to be made."""
         return Signing(self, frame)
 
-    def mend(self, frame: Frame) -> bool:
-        """Sign a frame that is there and whole, if it has no manifest that holds and fits.
-
-        Returns:
-            Whether it was signed.
-        Raises:
-            WriteError: the certificate expired meanwhile, or the disk is full.
-        """
-        signature = signature_of(frame.path, self._checker)
-        if signature is not None and not signature.problem and not signature.expired:
-            return False
-        if frame.path.suffix.lower() == ".png":
-            target, data = self.signed(frame, frame.path, io.BytesIO(unsigned(frame.path)))
-        else:
-            with frame.path.open("rb") as plain:
-                target, data = self.signed(frame, frame.path, plain)
-        write_whole(target, data)
-        return True
+    def look(self, path: Path) -> Signature | None:
+        """What the manifest of a frame that is there is worth; None where it has none. Raises ImageError."""
+        return signature_of(path, self._checker)
 
     def signed(self, frame: Frame, file: Path, plain: BinaryIO) -> tuple[Path, bytes]:
         """Which file is to hold the manifest, and all of its bytes.

@@ -58,6 +58,11 @@ def raise_if_wrong(report: "SignatureReport", whole: int) -> None:
     if count:
         subject = "is not signed as it" if count == 1 else "are not signed as they"
         raise VerifyError(
-            f"{count} of {counted(whole, 'whole frame')} {subject} should be; see above; the same render with --sign "
-            "signs frames that are whole again, without making them"
+            f"{count} of {counted(whole, 'whole frame')} {subject} should be; see above; {remedy(report)}"
         )
+
+
+def remedy(report: "SignatureReport") -> str:
+    """What to do about signatures that are not as they should be."""
+    first = "remove those that somebody else signed, and " if report.strangers else ""
+    return f"{first}the same render with --sign makes these frames again"

@@ -6,14 +6,16 @@ import os
 import shlex
 import shutil
 import signal
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from vfxgan.images import Picture, read_header, write_picture
+from vfxgan.images import Picture, read_header, read_picture, write_picture
 from vfxgan.png_chunks import MANIFEST, without
 
 c2pa = pytest.importorskip("c2pa", reason="signing needs the extra sign")
@@ -126,33 +128,68 @@ def test_keys_in_the_older_forms_of_pem_are_taken(
 
 
 @pytest.mark.parametrize("extension", ["exr", "png"])
-def test_frames_that_are_whole_are_signed_without_being_made_again(
+def test_frames_that_are_whole_and_unsigned_are_made_again_to_be_signed(
     cli: Cli, tiny: Path, signer: Signer, extension: str
 ) -> None:
     out = f"a/####.{extension}"
     render(cli, tiny, out)
     before = without(Path(f"a/0001.{extension}").read_bytes(), MANIFEST)
     done = render(cli, tiny, out, "--sign", *signer)
-    assert "0 rendered, 3 were done before; 3 of these were signed now" in done.line
+    assert "3 without a signature that is valid today were made again, to be signed" in done.line
+    assert "broken" not in done.err
     assert without(Path(f"a/0001.{extension}").read_bytes(), MANIFEST) == before
     assert cli("verify", "a", "--require-signed").code == 0
     names = {path: path.read_bytes() for path in Path("a").iterdir()}
-    assert "signed" not in render(cli, tiny, out, "--sign", *signer).line  # twice is once
+    assert "0 rendered, 3 were done before" in render(cli, tiny, out, "--sign", *signer).line  # twice is once
     assert "0 rendered" in render(cli, tiny, out).line  # and without --sign nothing is lost
     assert {path: path.read_bytes() for path in Path("a").iterdir()} == names
 
 
 @pytest.mark.parametrize("damage", ["missing", "of another frame", "empty", "garbage", "huge"])
-def test_a_manifest_that_does_not_fit_is_made_again(cli: Cli, tiny: Path, signer: Signer, damage: str) -> None:
+def test_a_frame_whose_manifest_does_not_fit_is_made_again(cli: Cli, tiny: Path, signer: Signer, damage: str) -> None:
     render(cli, tiny, "a/####.exr", "--sign", *signer)
     sidecar, frame = Path("a/0001.c2pa"), Path("a/0001.exr").read_bytes()
     _damage(sidecar, damage)
-    assert (
-        "0 rendered, 3 were done before; 1 of these was signed now"
-        in render(cli, tiny, "a/####.exr", "--sign", *signer).line
-    )
+    done = render(cli, tiny, "a/####.exr", "--sign", *signer)
+    assert "1 rendered, 2 were done before" in done.line
+    if damage == "missing":
+        assert "1 without a signature that is valid today was made again, to be signed" in done.line
+    else:
+        assert "a/0001.exr was broken (it" in done.err
     assert Path("a/0001.exr").read_bytes() == frame
     assert cli("verify", "a", "--require-signed").code == 0
+
+
+@pytest.mark.parametrize("was_signed", [True, False])
+@pytest.mark.parametrize("extension", ["exr", "png"])
+def test_a_header_that_somebody_touched_is_never_signed(
+    cli: Cli, tiny: Path, signer: Signer, extension: str, was_signed: bool
+) -> None:
+    """Recipe and pixels are whole, so resume alone would keep the frame."""
+    out = f"a/####.{extension}"
+    render(cli, tiny, out, *(("--sign", *signer) if was_signed else ()))
+    path = Path(f"a/0001.{extension}")
+    whole = without(path.read_bytes(), MANIFEST)
+    _touch(path)
+    assert b"Photograph by X" in path.read_bytes()
+    done = render(cli, tiny, out, "--sign", *signer)
+    assert done.code == 0
+    assert without(path.read_bytes(), MANIFEST) == whole
+    if was_signed:
+        reason = "it is not the file that was signed: its manifest is of other bytes"
+        assert f"{path} was broken ({reason}), and was made again" in done.err
+    assert cli("verify", "a", "--require-signed").code == 0
+
+
+def _touch(path: Path) -> None:
+    """As any program that saves a frame again, one attribute more."""
+    if path.suffix == ".png":
+        data, body = path.read_bytes(), b"tEXtCopyright\0Photograph by X, not AI"
+        chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+        path.write_bytes(data[:-12] + chunk + data[-12:])  # before the last chunk
+        return
+    picture = read_picture(path)
+    write_picture(path, replace(picture, attributes={**picture.attributes, "Copyright": "Photograph by X, not AI"}))
 
 
 def _damage(sidecar: Path, damage: str) -> None:
@@ -195,7 +232,7 @@ def test_chunks_and_devices_sign_as_one_render_does(cli: Cli, tiny: Path, signer
             name = f"000{number}.exr"
             assert Path(folder, name).read_bytes() == Path("plain", name).read_bytes()
     again = render(cli, tiny, "plain/####.exr", "--devices", "cpu,cpu", "--sign", *signer, seeds="0-3")
-    assert "4 of these were signed now" in again.line
+    assert "4 without a signature that is valid today were made again" in again.line
 
 
 def test_a_farm_job_signs_each_chunk_and_its_last_step_requires_it(cli: Cli, tiny: Path, signer: Signer) -> None:

@@ -47,6 +47,10 @@ def test_verify_says_who_signed_and_whether_that_was_checked(
     assert done.code == 1
     assert f"a/0000.exr: signed by Pipeline, for whom nobody in {stranger} vouches" in done.err
     assert "4 of 4 whole frames are not signed as they should be" in done.line
+    assert (
+        "; remove those that somebody else signed, and the same render with --sign makes these frames again"
+        in done.line
+    )
 
 
 def test_a_sequence_with_frames_and_a_trust_list_is_one_command(
@@ -194,7 +198,7 @@ def test_a_second_manifest_in_a_png_is_one_line(cli: Cli, tiny: Path, signer: Si
     done = cli("verify", "a", "--progress", "none")
     assert done.code == 1
     assert len([line for line in done.err.splitlines() if line.startswith(f"{frame}: it")]) == 1
-    assert "1 of these was signed now" in render(cli, tiny, "a/####.png", "--sign", *signer).line
+    assert "1 was broken and made again" in render(cli, tiny, "a/####.png", "--sign", *signer).line
     assert cli("verify", "a", "--require-signed").code == 0
 
 
@@ -236,7 +240,8 @@ def test_an_expired_certificate_is_said_and_fails_only_where_signatures_are_judg
     assert "signed by Brief, whose certificate has expired, and no timestamp says when it was signed" in judged.err
     with pytest.raises(WriteError, match="cannot be signed"):
         seal.detached(io.BytesIO(b"frame"), {"claim_generator_info": [{"name": "test"}], "assertions": []})
-    assert "2 of these were signed now" in render(cli, tiny, "a/####.exr", "--sign", *signer).line
+    again = render(cli, tiny, "a/####.exr", "--sign", *signer).line
+    assert "2 without a signature that is valid today were made again" in again
     assert cli("verify", "a", "--trust", authority.anchors).code == 0
 
 
