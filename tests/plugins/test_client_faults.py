@@ -7,7 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hosts import CLIENT, DRIVER, VFXGAN, kinds, last_event, lines_of, run_host, start_host
+from hosts import (
+    CLIENT,
+    DRIVER,
+    VFXGAN,
+    kinds,
+    last_event,
+    lines_of,
+    run_host,
+    start_host,
+    wait_for_end,
+    waits_for_others,
+)
 
 RENDER = ["render", "elements", "--seeds", "0-1", "--out", "o/####.exr"]
 
@@ -59,8 +70,20 @@ def _broken_library(path: Path) -> None:
 
 
 def test_a_poisoned_host_renders_all_the_same(poison: dict[str, str], tmp_path: Path) -> None:
-    told = run_host(environment=poison, arguments=RENDER, folder=str(tmp_path))
+    answer, *told = run_host(environment=poison, ask=["models", "--json"], arguments=RENDER, folder=str(tmp_path))
+    assert answer.answer[0]["name"] == "elements"
     assert last_event(told).facts == {"done": 2, "total": 2}
+
+
+def test_what_is_meant_for_the_host_itself_is_dropped_and_all_else_is_kept(host_paths: list[Path]) -> None:
+    from vfxgan_client import clean_environment
+
+    of_the_host = ["PYTHONPATH", "PYTHONINSPECT", "__PYVENV_LAUNCHER__", "LD_PRELOAD", "LD_LIBRARY_PATH"]
+    of_the_host += ["DYLD_INSERT_LIBRARIES", "QT_PLUGIN_PATH", "QML2_IMPORT_PATH", "OIIO_LIBRARY_PATH"]
+    of_the_host += ["VFXGAN_STOP_WITH_STDIN"]
+    meant = ["OCIO", "PATH", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES", "NUKE_PATH", "VFXGAN_PROJECT", "OIIO_THREADS"]
+    cleaned = clean_environment(dict.fromkeys([*of_the_host, *meant], "x"))
+    assert cleaned == {**dict.fromkeys(meant, "x"), "PYTHONUTF8": "1"}
 
 
 @pytest.mark.parametrize("kept", ["PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH"])
@@ -217,14 +240,19 @@ def test_a_reason_comes_from_stderr_where_no_json_did(stand_in: Callable[[str], 
     assert last_event(run_host(program=program, arguments=[])).reason == "no disk \N{REPLACEMENT CHARACTER}"
 
 
-def test_a_child_that_does_not_stop_is_killed_after_the_grace(stand_in: Callable[[str], Path]) -> None:
-    line = '{"event": "progress", "done": 1, "total": 2, "fps": 1, "frame": 1, "path": "a", "state": "rendered"}'
+@waits_for_others
+def test_a_child_that_does_not_stop_is_killed_after_the_grace_with_all_it_forked(
+    stand_in: Callable[[str], Path],
+) -> None:
+    line = '{"event": "progress", "done": 1, "total": 2, "fps": 1, "frame": %d, "path": "a", "state": "rendered"}'
     program = stand_in(
-        f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\nif os.fork(): print({line!r}, flush=True)\nsignal.pause()"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nforked = os.fork()\n"
+        f"if forked: print({line!r} % forked, flush=True)\nsignal.pause()"
     )
     told = run_host(program=program, arguments=[], cancel_after=1, grace_s=0.2)
     assert last_event(told).facts == {"done": 1, "total": 2}
-    assert last_event(told).kind == "Cancelled", "and what it had forked has let go of the pipes: it was killed too"
+    assert last_event(told).kind == "Cancelled"
+    wait_for_end(next(each.number for each in told if each.kind == "FrameDone"))
 
 
 def test_someone_who_keeps_the_pipes_of_a_dead_child_does_not_hold_up_its_end(stand_in: Callable[[str], Path]) -> None:
