@@ -68,8 +68,7 @@ def report(project: Project, target: Target | None, lacks: str, problems: list[s
         sides = ", ".join(f"{system} {row.on(system)}" for system in SYSTEMS if row.on(system) is not None)
         lines.append(f"{'paths':24s} {sides}  ({project.line(f'paths.{place}')})")
     if target is not None or lacks:
-        what = "frames" if target is None or target.claimed is None else "frames (claimed)"
-        lines.append(f"{what:24s} {lacks if target is None else target.out}")
+        lines.append(f"{'frames':24s} {lacks if target is None else target.out}")
     return lines + [f"{'PROBLEM':24s} {problem}" for problem in problems]
 
 

@@ -93,7 +93,7 @@ def given_back(target: Target | None) -> Iterator[None]:
 
 def _latest(project: Project, values: Values) -> int:
     """The highest version that holds a frame, of any view or model: a claimed one is empty until its render starts."""
-    has_folder = _has_folder(project.convention())
+    has_folder = has_version_folder(project.convention())
     # v12 beside v003 is a version by another convention: its frames are not where v012's would be.
     own = [
         found
@@ -125,7 +125,7 @@ def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Claim 
         number = max([number, *(found.number for found in _versions(project, values))]) + 1
         if number > MAX_VERSION:
             raise UsageError(f"--version next: there is a version {number - 1}; name one yourself: --version v001")
-        if not claim or not _has_folder(pattern):
+        if not claim or not has_version_folder(pattern):
             return number, None
         chosen = replace(values, version=number)
         folder = project.root / fill(_before(pattern), chosen) / fill(word, chosen)
@@ -140,7 +140,7 @@ def _next(project: Project, values: Values, *, claim: bool) -> tuple[int, Claim 
     raise TargetError(f"{folder}: cannot be made, though it is not there; check the disk")
 
 
-def _has_folder(pattern: str) -> bool:
+def has_version_folder(pattern: str) -> bool:
     """Whether a version has a folder, not file names alone."""
     return has(pattern.rpartition("/")[0], "version")
 

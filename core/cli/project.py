@@ -18,7 +18,10 @@ def project(
     view: Annotated[str | None, typer.Option("--view", help="Of {view}; %V for one file each.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="For {model}: a model file or its name.")] = None,
     claim: Annotated[
-        bool, typer.Option("--claim", help="Make the folder of the next version, so that nobody else gets it.")
+        bool,
+        typer.Option(
+            "--claim", help="Make the folder of the next version, for nobody else, and print its frames alone."
+        ),
     ] = False,
     init: Annotated[
         bool, typer.Option("--init", help="Write a vfxgan.toml here with every key as a comment; none is replaced.")
@@ -27,7 +30,8 @@ def project(
 ) -> None:
     """The project's settings, where each comes from, and where a render of the shot goes.
 
-    Problems in the file are listed; with --json they are a part of the answer, otherwise the exit code is 2.
+    Problems in the file are listed; with --json they are a part of the answer, otherwise the exit code is 2. Where
+    --claim cannot claim, it is 2 as well.
     """
     import json
 
@@ -40,11 +44,14 @@ def project(
 
         print(write_example(Path.cwd()))
         return
+    if claim:
+        _claim(shot, version, view, model, as_json)
+        return
     found, problems = _look(as_json)
     target, lacks = None, ""
-    if found.output is not None or shot or version or view or claim:
+    if found.output is not None or shot or version or view:
         try:
-            target = _target(found, shot, version, view, model, claim)
+            target = _target(found, shot, version, view, model, claim=False)
         except Missing as error:
             lacks = str(error)
     if as_json:
@@ -53,6 +60,30 @@ def project(
     print("\n".join(report(found, target, lacks, problems)))
     if problems:
         raise UsageError(f"{found.file}: {len(problems)} problem{'s' * (len(problems) != 1)}, see above")
+
+
+def _claim(shot: str | None, version: str | None, view: str | None, model: str | None, as_json: bool) -> None:
+    """The next version's folder, or an error: a script that goes on has one of its own."""
+    import json
+
+    from vfxgan.errors import UsageError
+    from vfxgan.progress import say
+    from vfxgan.project import find_project
+    from vfxgan.versions import NEXT, has_version_folder
+
+    if version not in (None, NEXT):
+        raise UsageError(f"--claim and --version {version!r}: the next version is claimed; leave out --version")
+    found = find_project()
+    pattern = found.convention("nothing is claimed: name a file with one in $VFXGAN_PROJECT")
+    if not has_version_folder(pattern):
+        raise UsageError(f"--claim: {found.line('output.pattern')}: the pattern has no folder with {{version}} to make")
+    target = _target(found, shot, version, view, model, claim=True)
+    if as_json:
+        print(json.dumps(_facts(found, target, shot, "", [])))
+        return
+    print(target.out, flush=True)
+    assert target.claimed is not None
+    say(f"{target.claimed.folder} is claimed; remove the empty folder to give the version back")
 
 
 def _look(as_json: bool) -> "tuple[Project, list[str]]":
@@ -70,7 +101,7 @@ def _look(as_json: bool) -> "tuple[Project, list[str]]":
 
 
 def _target(
-    found: "Project", shot: str | None, version: str | None, view: str | None, model: str | None, claim: bool
+    found: "Project", shot: str | None, version: str | None, view: str | None, model: str | None, *, claim: bool
 ) -> "Target":
     from vfxgan.convention import has
     from vfxgan.versions import NEXT, choose_target

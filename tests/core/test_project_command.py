@@ -69,6 +69,41 @@ def test_a_claimed_version_is_nobody_elses(cli: Any, write: Callable[[str], Path
     assert facts(cli, "--shot", "a")["version"] == "v003"
 
 
+def test_a_script_gets_what_it_claimed_and_nothing_else(cli: Any, write: Callable[[str], Path], tmp_path: Path) -> None:
+    write(CONVENTION)
+    result = cli("project", "--shot", "a", "--claim")
+    assert result.out == f"{tmp_path}/a/v001/####.exr\n"
+    assert f"{tmp_path}/a/v001 is claimed; remove the empty folder to give the version back" in result.err
+
+
+@pytest.mark.parametrize("json_too", [(), ("--json",)])
+@pytest.mark.parametrize(
+    ("text", "words", "reason"),
+    [
+        (CONVENTION, (), "the output convention has {shot}: give --shot"),
+        (CONVENTION, ("--shot", "a", "--version", "v003"), "--claim and --version 'v003': the next version is claimed"),
+        ("threads = 2\n", ("--shot", "a"), "has no output.pattern; nothing is claimed"),
+        (CONVENTION + "digits = 3\n", ("--shot", "a"), "unknown key 'output.digits'"),
+        ("[output]\npattern = '{shot}_{version}.####.exr'\n", ("--shot", "a"), "has no folder with {version} to make"),
+        ("threads = \n", ("--shot", "a"), "vfxgan.toml:1: cannot be read"),
+    ],
+)
+def test_a_script_that_claims_nothing_does_not_go_on(
+    text: str,
+    words: tuple[str, ...],
+    reason: str,
+    json_too: tuple[str, ...],
+    cli: Any,
+    write: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    write(text)
+    result = cli("project", "--claim", *words, *json_too)
+    assert (result.code, result.out) == (2, "")
+    assert reason in result.line
+    assert [path.name for path in tmp_path.iterdir()] == ["vfxgan.toml"]
+
+
 def test_the_model_of_the_convention_can_be_named(
     cli: Any, write: Callable[[str], Path], tiny: Path, tmp_path: Path
 ) -> None:
