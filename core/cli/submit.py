@@ -95,11 +95,11 @@ def submit(
         folders = _folders(jobs, job, is_many=shots is not None)
         _say_notes(jobs)
         if dry_run:
-            _print_plan(jobs, engine)
+            _print_plan(jobs, engine, words)
         elif engine.name == "commands" and job is None:
             _print_commands(jobs)
         else:
-            _write_and_submit(jobs, folders, engine, None if write_only else words)
+            _write_and_submit(jobs, folders, engine, words, write_only=write_only)
 
 
 def _folders(jobs: Sequence[Planned], given: Path | None, *, is_many: bool) -> list[Path]:
@@ -130,7 +130,7 @@ def _print_commands(jobs: Sequence[Planned]) -> None:
         say(f"{part.job.name}: {order_note(part.job)}")
 
 
-def _print_plan(jobs: Sequence[Planned], engine: "Engine") -> None:
+def _print_plan(jobs: Sequence[Planned], engine: "Engine", words: Sequence[str]) -> None:
     """What would be submitted; it is written out of sight, so that what the engine cannot say is said now."""
     import shlex
     from tempfile import TemporaryDirectory
@@ -138,8 +138,10 @@ def _print_plan(jobs: Sequence[Planned], engine: "Engine") -> None:
     for part in jobs:
         job = part.job
         with TemporaryDirectory() as folder:
-            engine.write(job, Path(folder))
+            engine.write(job, Path(folder), words)
         print(f"job        {job.name}, to {engine.name}: {job.cores} cores, {job.gpus} GPUs, priority {job.priority}")
+        if words:
+            print(f"{'extra':<10} {shlex.join(words)}")
         for step in job.steps:
             tasks = f"{len(step.frames)} frames in {len(step.chunks)} tasks" if step.frames else "1 task"
             after = f", after {', '.join(step.needs)}" if step.needs else ""
@@ -147,16 +149,18 @@ def _print_plan(jobs: Sequence[Planned], engine: "Engine") -> None:
 
 
 def _write_and_submit(
-    jobs: Sequence[Planned], folders: Sequence[Path], engine: "Engine", words: Sequence[str] | None
+    jobs: Sequence[Planned], folders: Sequence[Path], engine: "Engine", words: Sequence[str], *, write_only: bool
 ) -> None:
-    """All are written before the first is submitted; `words` are the engine's own, None: submit nothing."""
+    """All are written before the first is submitted; `words` are the engine's own."""
+    from vfxgan.progress import say
     from vfxgan.whole_files import check_writable
 
     for part, folder in zip(jobs, folders, strict=True):
         check_writable(folder)
-        files = engine.write(part.job, folder)
+        files = engine.write(part.job, folder, words)
         print("\n".join(map(str, files)), flush=True)
-    if not engine.submits or words is None:
-        return
     for part, folder in zip(jobs, folders, strict=True):
-        print(f"{part.job.name}: {engine.submit(part.job, folder, words)}", flush=True)
+        if engine.submits and not write_only:
+            print(f"{part.job.name}: {engine.submit(part.job, folder, words)}", flush=True)
+        elif line := engine.line(part.job, folder, words):
+            say(f"{part.job.name}: to submit it: {line}")

@@ -5,6 +5,7 @@ Files are reached over storage that workers share; nothing is uploaded.
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ VALUES, ASSETS = "parameter_values.json", "asset_references.json"
 _JOB_ID = re.compile(r"\bjob-[0-9a-f]{32}\b")
 
 
-def write_deadline(job: FarmJob, folder: Path) -> list[Path]:
+def write_deadline(job: FarmJob, folder: Path, _words: Sequence[str] = ()) -> list[Path]:
     """The bundle: template, the queue's own values, and that there is nothing to upload.
+
+    A bundle has no place for the command's own words; `line_deadline` has them.
 
     Source: AWS Deadline Cloud developer guide, Open Job Description job bundles.
 
@@ -48,9 +51,18 @@ def submit_deadline(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
     Raises:
         SubmitError: the command is not there, refuses the bundle, or names no job.
     """
-    options = ("--priority", str(job.priority), "--max-retries-per-task", str(job.retries), "--yes")
-    said = launch(["deadline", "bundle", "submit", *options, *words, str(folder)], "pip install deadline")
+    said = launch(_command(job, folder, words), "pip install deadline")
     found = _JOB_ID.search(said)
     if found is None:
         raise SubmitError(f"deadline bundle submit named no job: {' '.join(said.split())[-300:] or 'it said nothing'}")
     return found[0]
+
+
+def line_deadline(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
+    """What submits the bundle by hand."""
+    return shlex.join(_command(job, folder, words))
+
+
+def _command(job: FarmJob, folder: Path, words: Sequence[str]) -> list[str]:
+    options = ("--priority", str(job.priority), "--max-retries-per-task", str(job.retries), "--yes")
+    return ["deadline", "bundle", "submit", *options, *words, str(folder)]

@@ -11,13 +11,16 @@ from vfxgan.farm.job import FarmJob
 
 
 class Write(Protocol):
-    """`write_NAME`: the files that describe a job."""
+    """`write_NAME`: the files that describe a job; words of the engine's own where it submits."""
 
-    def __call__(self, job: FarmJob, folder: Path) -> list[Path]: ...
+    def __call__(self, job: FarmJob, folder: Path, *words: Sequence[str]) -> list[Path]: ...
 
 
 class Submit(Protocol):
-    """`submit_NAME`: starts the engine's own command on those files, with extra words of its own; the job's id."""
+    """`submit_NAME`: starts the engine's own command on those files, with extra words of its own; the job's id.
+
+    `line_NAME`: the line that does so by hand.
+    """
 
     def __call__(self, job: FarmJob, folder: Path, words: Sequence[str]) -> str: ...
 
@@ -29,12 +32,14 @@ class Engine:
     Attributes:
         progress: what `--progress` its tasks are given; None: lines in a log, one every ten seconds.
         submits: it has something to be submitted with.
+        by_hand: and a line that does so.
         cannot: options of `vfxgan submit` that it has nothing for.
     """
 
     name: str
     progress: str | None = None
     submits: bool = True
+    by_hand: bool = False
     cannot: tuple[str, ...] = ()
 
     def check(self, given: Iterable[str]) -> None:
@@ -43,9 +48,13 @@ class Engine:
         if lost:
             raise UsageError(f"{', '.join(lost)}: --to {self.name} has nothing that could take it; leave it out")
 
-    def write(self, job: FarmJob, folder: Path) -> list[Path]:
-        """Raises UsageError: something in the job that this engine cannot say."""
-        return cast(Write, self._function("write"))(job, folder)
+    def write(self, job: FarmJob, folder: Path, words: Sequence[str]) -> list[Path]:
+        """Raises UsageError: something in the job, or a word of its own command, that this engine cannot say."""
+        return cast(Write, self._function("write"))(job, folder, *([words] if self.submits else []))
+
+    def line(self, job: FarmJob, folder: Path, words: Sequence[str]) -> str:
+        """What submits the written files by hand; "" where there is no such line."""
+        return cast(Submit, self._function("line"))(job, folder, words) if self.by_hand else ""
 
     def submit(self, job: FarmJob, folder: Path, words: Sequence[str]) -> str:
         """After `write`. Raises VfxganError: the engine's command is not there, or refuses the job."""
@@ -61,8 +70,8 @@ ENGINES = {
     engine.name: engine
     for engine in (
         Engine("openjd", "openjd", submits=False, cannot=("--priority", "--retries")),
-        Engine("deadline", "openjd"),
-        Engine("slurm", cannot=("--target-seconds",)),
+        Engine("deadline", "openjd", by_hand=True),
+        Engine("slurm", by_hand=True, cannot=("--target-seconds",)),
         Engine("opencue", cannot=("--target-seconds",)),
         Engine("commands", submits=False, cannot=OF_A_MANAGER),
     )

@@ -45,16 +45,18 @@ class Settings:
     tags: str | None = None
 
 
-def write_opencue(job: FarmJob, folder: Path) -> list[Path]:
+def write_opencue(job: FarmJob, folder: Path, words: Sequence[str] = ()) -> list[Path]:
     """The specification as a file.
 
+    Args:
+        words: `--show=`, `--shot=`, `--facility=`, `--service=`, `--tags=`.
     Raises:
-        UsageError: something in the job that Cuebot would refuse or misread.
+        UsageError: something in the job that Cuebot would refuse or misread, or a word that is none of these.
         MissingExtraError: pyoutline is not installed.
         WriteError: it cannot be written.
     """
     path = folder / FILE
-    write_whole(path, specification(job, Settings()).encode())
+    write_whole(path, specification(job, _settings(words)).encode())
     return [path]
 
 
@@ -62,9 +64,9 @@ def submit_opencue(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
     """Launch the specification; the name of the job there.
 
     Args:
-        words: `--show=`, `--shot=`, `--facility=`, `--service=`, `--tags=`; the file is written again with them.
+        words: as `write_opencue`.
     Raises:
-        UsageError: a word that is none of these.
+        UsageError: as `write_opencue`.
         SubmitError: no Cuebot is configured, it is not there, or it refuses the job.
     """
     text = specification(job, _settings(words))

@@ -17,6 +17,7 @@ MAX_ARRAY = 1000  # tasks of one array: Slurm's own default (MaxArraySize 1001);
 NOTICE_S = 120  # before the time limit, for the frames in flight
 PRIORITY, NICE = 50, 20  # that is plain, and what each point below it costs; only operators may go above
 THROTTLE = "--throttle"
+SUBMIT = "submit.sh"
 # Of sbatch, those that the scripts set themselves and cannot work without.
 _OWN = ("--array", "--dependency", "--wrap", "--parsable", "--chdir", "--ntasks", "--wait", "--signal", "--open-mode")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -49,38 +50,63 @@ exit "$code"
 """
 
 
-def write_slurm(job: FarmJob, folder: Path) -> list[Path]:
-    """A script for each step, in the order of submission; several where one array would have too many tasks.
-
-    Raises:
-        UsageError: the nodes are Windows, or a variable has no proper name.
-        WriteError: they cannot be written.
-    """
-    written = []
-    for step in job.steps:
-        for path, chunks in _parts(step, folder):
-            write_whole(path, script(job, step, chunks).encode(errors="surrogateescape"))
-            written.append(path)
-    return written
-
-
-def submit_slurm(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
-    """Run `sbatch` on each script, from the folder, where the logs will be; what was queued, `Render 12, Verify 13`.
+def write_slurm(job: FarmJob, folder: Path, words: Sequence[str] = ()) -> list[Path]:
+    """A script for each step, several where one array would have too many tasks; and one that submits them, in order.
 
     Args:
         words: more of sbatch's options, such as `--partition=render`; `--throttle=8` runs so many tasks at a time.
     Raises:
-        UsageError: a word that is no option, or one that the job sets itself.
+        UsageError: the nodes are Windows, a variable or the folder has a name that cannot be, or a word is no option,
+            or one that the job sets itself.
+        WriteError: they cannot be written.
+    """
+    files = {
+        path: script(job, step, chunks, words, folder) for step in job.steps for path, chunks in _parts(step, folder)
+    }
+    files[folder / SUBMIT] = _submit_script(job, folder, words)
+    for path, text in files.items():
+        write_whole(path, text.encode(errors="surrogateescape"))
+    return list(files)
+
+
+def line_slurm(_job: FarmJob, folder: Path, _words: Sequence[str]) -> str:
+    """What submits the files by hand."""
+    return shlex.join(["sh", str(folder / SUBMIT)])
+
+
+def _submit_script(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
+    """What `submit_slurm` does, for whoever submits by hand."""
+    options = shlex.join(["sbatch", "--parsable", *_options(words)[1]])
+    lines = ["#!/bin/sh", "# Submits this job: each script, after those that it needs.", "set -eu"]
+    lines.append('cd "$(dirname "$0")"')
+    queued: dict[str, list[str]] = {}
+    for step in job.steps:
+        needed = "".join(f":${{{variable}%%;*}}" for name in step.needs for variable in queued[name])
+        after = f' "--dependency=afterok{needed}" --kill-on-invalid-dep=yes' if needed else ""
+        for path, _ in _parts(step, folder):
+            variable = f"job{sum(map(len, queued.values())) + 1}"
+            lines.append(f"{variable}=$({options}{after} {shlex.quote(path.name)})")
+            lines.append(f'echo "{step.name} ${{{variable}%%;*}}"')
+            queued.setdefault(step.name, []).append(variable)
+    return "\n".join([*lines, ""])
+
+
+def submit_slurm(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
+    """Run `sbatch` on each script, from the folder; what was queued, `Render 12, Verify 13`.
+
+    Args:
+        words: as `write_slurm`; given to sbatch again, since $SBATCH_PARTITION and the like would win over a script.
+    Raises:
+        UsageError: as `write_slurm`.
         SubmitError: sbatch is not there, or refuses a script; it says what was queued before.
     """
-    throttle, options = _options(words)
+    options = _options(words)[1]
     queued: dict[str, list[str]] = {}
     for step in job.steps:
         needed = [number for name in step.needs for number in queued[name]]
         after = [f"--dependency=afterok:{':'.join(needed)}", "--kill-on-invalid-dep=yes"] if needed else []
-        for path, chunks in _parts(step, folder):
-            array = [f"--array={_array(chunks)}%{throttle}"] if chunks and throttle else []
-            said = _launched(["sbatch", "--parsable", *options, *after, *array, path.name], folder, queued)
+        for path, _ in _parts(step, folder):
+            said = _launched(["sbatch", "--parsable", *options, *after, path.name], folder, queued)
             queued.setdefault(step.name, []).append(said.strip().partition(";")[0])
     return _said(queued)
 
@@ -111,16 +137,24 @@ def _parts(step: Step, folder: Path) -> list[tuple[Path, list[tuple[int, ...]]]]
     ]
 
 
-def script(job: FarmJob, step: Step, chunks: Sequence[tuple[int, ...]]) -> str:
+def script(
+    job: FarmJob, step: Step, chunks: Sequence[tuple[int, ...]], words: Sequence[str] = (), folder: Path = Path()
+) -> str:
     """A step, or a part of it, as `sbatch` takes it.
 
+    Args:
+        words: more of sbatch's options.
+        folder: of the logs.
     Raises:
         UsageError: as `write_slurm`.
     """
     if job.system != "linux":
         raise UsageError(f"--to slurm: its nodes run Linux, and vfxgan.toml says that the farm's are {job.system}")
     again = step.name != VERIFY and job.retries > 0
-    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in _directives(job, step, chunks, again=again))]
+    throttle, options = _options(words)
+    own = _directives(job, step, chunks, throttle, again=again)
+    log = f"--output={_log_folder(folder)}/{step.name}-{'%A_%a' if chunks else '%j'}.log"
+    lines = ["#!/bin/bash", *(f"#SBATCH {_quoted(option)}" for option in (*own, log, *options))]
     # What whoever submits has in their own shell is not for the Python of the nodes.
     lines += ["unset PYTHONPATH PYTHONHOME", *(_export(name, value) for name, value in job.environment)]
     if chunks:
@@ -132,14 +166,15 @@ def script(job: FarmJob, step: Step, chunks: Sequence[tuple[int, ...]]) -> str:
     return "\n".join([*lines, tail])
 
 
-def _directives(job: FarmJob, step: Step, chunks: Sequence[tuple[int, ...]], *, again: bool) -> list[str]:
-    """No value here has a letter that sbatch would read as anything but itself."""
+def _directives(
+    job: FarmJob, step: Step, chunks: Sequence[tuple[int, ...]], throttle: int, *, again: bool
+) -> list[str]:
     minutes = math.ceil(step.timeout_s / 60)
     notice = min(NOTICE_S, minutes * 15) if minutes else NOTICE_S
     gpus = 0 if step.name == VERIFY else job.gpus
     return [
         f"--job-name={_plain(job.name)}-{step.name}",
-        *([f"--array={_array(chunks)}"] if chunks else []),
+        *([f"--array=0-{len(chunks) - 1}" + f"%{throttle}" * (throttle > 0)] if chunks else []),
         "--ntasks=1",
         f"--cpus-per-task={job.cores}",
         *([f"--gres=gpu:{gpus}"] if gpus else []),
@@ -147,14 +182,23 @@ def _directives(job: FarmJob, step: Step, chunks: Sequence[tuple[int, ...]], *, 
         *([f"--nice={(PRIORITY - job.priority) * NICE}"] if job.priority < PRIORITY else []),
         "--requeue",
         "--open-mode=append",
-        f"--output={step.name}-{'%A_%a' if chunks else '%j'}.log",
         f"--signal=B:{'USR1' if again else 'TERM'}@{notice}",
         "--export=ALL",
     ]
 
 
-def _array(chunks: Sequence[tuple[int, ...]]) -> str:
-    return f"0-{len(chunks) - 1}"
+def _log_folder(folder: Path) -> str:
+    """As sbatch reads it, to which `%` begins a token, and a backslash ends all of them."""
+    text = str(folder.absolute())
+    if "\\" in text or not text.isprintable():
+        raise UsageError(f"{text!r}: sbatch cannot write logs to a folder of that name; give another with --job")
+    return text.replace("%", "%%")
+
+
+def _quoted(option: str) -> str:
+    """As a directive's line holds it: sbatch splits it at spaces outside quotes, and knows backslashes and `#`."""
+    plain = re.fullmatch(r"[^\s\"'#\\]*", option)
+    return option if plain else '"' + re.sub(r'["\\]', r"\\\g<0>", option) + '"'
 
 
 def _plain(name: str) -> str:

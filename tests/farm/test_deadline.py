@@ -128,6 +128,8 @@ def test_written_only_it_is_submitted_later(cli: Any, tiny: Path, cloud: Cloud) 
     result = submit(cli, tiny, "--seeds", "0-9", "--write-only", "--job", "bundle")
     assert result.code == 0, result
     assert cloud.asked == []
+    assert "it's out: to submit it: deadline bundle submit --priority 50 --max-retries-per-task 2 --yes " in result.err
+    assert f"--farm-id={FARM} --queue-id={QUEUE} bundle\n" in result.err
     told = json.loads(Path("bundle/parameter_values.json").read_text())["parameterValues"]
     assert {entry["name"]: entry["value"] for entry in told} == {
         "deadline:priority": 50,

@@ -87,6 +87,13 @@ def test_a_specification_is_as_the_schema_has_it_and_says_what_was_asked_for(tmp
     assert depends == [("Render", "Engine", "LAYER_ON_LAYER"), ("Verify", "Render", "LAYER_ON_LAYER")]
 
 
+def test_a_file_that_is_only_written_has_the_show_that_was_asked_for(cli: Any, tiny: Path) -> None:
+    words = ("--seeds", "0-9", "--out", "o/####.exr", "--extra=--show=dune", "--extra=--shot=sh010", "--write-only")
+    assert cli("submit", "--to", "opencue", tiny, *words).code == 0
+    spec = ElementTree.parse("farm/o/job.xml").getroot()
+    assert (spec.findtext("show"), spec.findtext("shot")) == ("dune", "sh010")
+
+
 def test_nothing_is_written_to_the_users_home_and_nothing_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     home.mkdir()

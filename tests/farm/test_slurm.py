@@ -80,7 +80,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Calla
 @pytest.mark.parametrize("retries", [0, 2])
 def test_each_word_arrives_as_it_was_whatever_is_in_it(node: Any, tmp_path: Path, retries: int) -> None:
     job = job_of(sys.executable, "-c", PRINT, *ODD, "--frames", CHUNK, retries=retries)
-    (path,) = write_slurm(job, tmp_path)
+    path, _ = write_slurm(job, tmp_path)
     for task, frames in enumerate(("0-1", "2-3", "4")):
         done = node(path, task)
         assert (done.returncode, json.loads(done.stdout)) == (0, [*ODD, "--frames", frames])
@@ -89,7 +89,7 @@ def test_each_word_arrives_as_it_was_whatever_is_in_it(node: Any, tmp_path: Path
 
 def test_variables_are_set_and_those_of_the_submitters_python_are_not(node: Any, tmp_path: Path) -> None:
     show = "import json, os; print(json.dumps([os.environ.get(n) for n in ('A', 'PYTHONPATH', 'PYTHONHOME')]))"
-    (path,) = write_slurm(job_of(sys.executable, "-c", show, environment=(("A", "it's $(x)"),)), tmp_path)
+    path, _ = write_slurm(job_of(sys.executable, "-c", show, environment=(("A", "it's $(x)"),)), tmp_path)
     assert json.loads(node(path, 0, PYTHONPATH="/poison", PYTHONHOME="/poison").stdout) == ["it's $(x)", None, None]
     with pytest.raises(UsageError, match="is no name of a variable"):
         write_slurm(job_of("true", environment=(("A=B;touch x", "1"),)), tmp_path)
@@ -103,7 +103,7 @@ def test_a_task_that_failed_is_queued_again_as_often_as_was_asked(
     node: Any, fake: Any, tmp_path: Path, code: int, restarts: int, asked: bool
 ) -> None:
     told = fake("scontrol")
-    (path,) = write_slurm(job_of("sh", "-c", f"exit {code}", retries=2), tmp_path)
+    path, _ = write_slurm(job_of("sh", "-c", f"exit {code}", retries=2), tmp_path)
     assert node(path, 1, SLURM_RESTART_COUNT=str(restarts)).returncode == code
     assert [words[1:] for words, _ in told()] == [["requeue", "7_1"]] * asked
 
@@ -114,7 +114,7 @@ def test_near_its_time_limit_a_render_ends_whole_frames_and_is_queued_again_but_
 ) -> None:
     told = fake("scontrol")
     render = ("vfxgan", "render", str(tiny), "--seeds", "0-99999", "--out", "o/####.exr", "--progress", "json")
-    (path,) = write_slurm(job_of(*render, frames=0), tmp_path)
+    path, _ = write_slurm(job_of(*render, frames=0), tmp_path)
     line = ["bash", str(path)]
     environment = {**os.environ, "SLURM_JOB_ID": "10"}
     started = subprocess.Popen(
@@ -142,7 +142,7 @@ def test_a_render_that_is_killed_on_its_node_is_queued_again_and_then_goes_on(
     told = fake("scontrol")
     render = ("render", str(tiny), "--seeds", "0-999")
     command = ("vfxgan", *render, "--out", "o/####.exr", "--progress", "json", "--frames", CHUNK)
-    (path,) = write_slurm(job_of(*command, frames=200, chunk=100), tmp_path)
+    path, _ = write_slurm(job_of(*command, frames=200, chunk=100), tmp_path)
     environment = {**os.environ, "SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1"}
     with subprocess.Popen(["bash", str(path)], env=environment, stdout=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None
@@ -158,15 +158,20 @@ def test_a_render_that_is_killed_on_its_node_is_queued_again_and_then_goes_on(
     assert frames_of(tmp_path / "o") == frames_of(tmp_path / "whole")
 
 
-def test_the_directives_hold_what_was_asked_for_and_nothing_that_sbatch_could_misread() -> None:
+def test_the_directives_hold_what_was_asked_for_and_nothing_that_sbatch_could_misread(tmp_path: Path) -> None:
     step = Step("Render", ("vfxgan", "--frames", CHUNK), tuple(range(40)), 10, timeout_s=601)
-    text = script(FarmJob("a b%j #é'\"", (step,), cores=3, gpus=2, priority=40), step, step.chunks)
+    text = script(
+        FarmJob("a b%j #é'\"", (step,), cores=3, gpus=2, priority=40), step, step.chunks, folder=tmp_path / "it's #1%"
+    )
     directives = [line.removeprefix("#SBATCH ") for line in text.splitlines() if line.startswith("#SBATCH")]
     assert directives == [
         *("--job-name=a_b_j_-Render", "--array=0-3", "--ntasks=1", "--cpus-per-task=3", "--gres=gpu:2", "--time=11"),
-        *("--nice=200", "--requeue", "--open-mode=append", "--output=Render-%A_%a.log", "--signal=B:USR1@120"),
-        "--export=ALL",
+        *("--nice=200", "--requeue", "--open-mode=append", "--signal=B:USR1@120", "--export=ALL"),
+        f'"--output={tmp_path}/it\'s #1%%/Render-%A_%a.log"',
     ]
+    for name in ("a\nb", "a\\b"):
+        with pytest.raises(UsageError, match="sbatch cannot write logs to a folder of that name"):
+            script(FarmJob("a", (step,)), step, step.chunks, folder=tmp_path / name)
     with pytest.raises(UsageError, match="its nodes run Linux"):
         script(FarmJob("a", (step,), system="windows"), step, step.chunks)
 
@@ -177,20 +182,26 @@ def test_verify_waits_for_every_array_of_a_step_that_needs_several(fake: Any, tm
         Step("Verify", ("true",), needs=("Render",)),
     )
     job = FarmJob("long", steps, gpus=1)
-    written = write_slurm(job, tmp_path)
-    assert [path.name for path in written] == ["Render-1.sbatch", "Render-2.sbatch", "Verify.sbatch"]
-    assert "--array=0-4\n" in written[1].read_text()
+    words = ["--partition=gpu", "--throttle=8", "--account=it's"]
+    written = write_slurm(job, tmp_path, words)
+    assert [path.name for path in written] == ["Render-1.sbatch", "Render-2.sbatch", "Verify.sbatch", "submit.sh"]
+    assert "--array=0-999%8\n" in written[0].read_text()
+    assert all('\n#SBATCH "--account=it\'s"\n' in path.read_text() for path in written[:3])
+    assert "--array=0-4%8\n" in written[1].read_text()
     assert f"\n{MAX_ARRAY + 4}\n)" in written[1].read_text()
     assert "gres" not in written[2].read_text()
     told = fake("sbatch")
-    words = ["--partition=gpu", "--throttle=8", "--account=it's"]
     assert submit_slurm(job, tmp_path, words) == "Render 12 12, Verify 12"
-    for (line, folder), name in zip(told(), ("Render-1", "Render-2", "Verify"), strict=True):
+    by_command = told()
+    done = subprocess.run(["sh", tmp_path / "submit.sh"], cwd="/", capture_output=True, text=True, check=True)
+    assert done.stdout == "Render 12\nRender 12\nVerify 12\n"
+    assert [line[1:] for line, _ in told()[3:]] == [line[1:] for line, _ in by_command]
+    assert {folder for _, folder in told()} == {str(tmp_path)}
+    for (line, folder), name in zip(by_command, ("Render-1", "Render-2", "Verify"), strict=True):
         assert folder == str(tmp_path)
         assert line[1:4] == ["--parsable", "--partition=gpu", "--account=it's"]
         assert line[-1] == f"{name}.sbatch"
-    assert [line[-2] for line, _ in told()] == ["--array=0-999%8", "--array=0-4%8", "--kill-on-invalid-dep=yes"]
-    assert told()[2][0][-3] == "--dependency=afterok:12:12"
+    assert by_command[2][0][-3:-1] == ["--dependency=afterok:12:12", "--kill-on-invalid-dep=yes"]
 
 
 def test_what_slurm_refuses_is_told_with_what_it_took_before(fake: Any, tmp_path: Path) -> None:
@@ -200,6 +211,8 @@ def test_what_slurm_refuses_is_told_with_what_it_took_before(fake: Any, tmp_path
     fake("sbatch", refused="Verify")
     with pytest.raises(Exception, match=r"Invalid partition.*already queued: Render 12 \(scancel 12\)"):
         submit_slurm(job, tmp_path, [])
+    by_hand = subprocess.run(["sh", tmp_path / "submit.sh"], capture_output=True, text=True, check=False)
+    assert (by_hand.returncode, by_hand.stdout) == (1, "Render 12\n")
 
 
 @pytest.mark.parametrize(
@@ -215,6 +228,38 @@ def test_what_slurm_refuses_is_told_with_what_it_took_before(fake: Any, tmp_path
 def test_words_for_sbatch_that_would_undo_the_job_are_refused(word: str, reason: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=reason):
         submit_slurm(job_of("true"), tmp_path, [word])
+
+
+@pytest.mark.parametrize("mode", ["--write-only", "--dry-run"])
+@pytest.mark.parametrize(
+    ("engine", "word", "reason"),
+    [
+        ("slurm", "--array=1-3", "--extra --array=1-3: the job sets --array itself"),
+        ("opencue", "--shwo=dune", "--extra --shwo=dune: OpenCue takes --show=…"),
+    ],
+)
+def test_words_of_an_engine_are_checked_whatever_is_done_with_them(
+    cli: Any, tiny: Path, mode: str, engine: str, word: str, reason: str
+) -> None:
+    line = ("--seeds", "0-9", "--out", "o/####.exr", mode)
+    result = cli("submit", "--to", engine, tiny, *line, f"--extra={word}")
+    assert result.code == 2
+    assert reason in result.line
+    assert not [path for path in Path().rglob("*") if path.is_file() and "farm" in path.parts]
+
+
+def test_files_that_are_only_written_have_the_words_and_how_to_submit_them_is_said(cli: Any, tiny: Path) -> None:
+    Path("vfxgan.toml").write_text("[farm]\npartition = 'night'\n[farm.extra]\nslurm = ['--account=dune']\n")
+    line = ("submit", "--to", "slurm", tiny, "--seeds", "0-9", "--out", "o/####.exr", "--extra=--throttle=2")
+    shown = cli(*line, "--dry-run")
+    assert "\nextra      --partition=night --account=dune --throttle=2\n" in shown.out
+    result = cli(*line, "--write-only")
+    assert result.code == 0
+    assert "o: to submit it: sh farm/o/submit.sh" in result.err
+    text = Path("farm/o/Render.sbatch").read_text()
+    assert "#SBATCH --partition=night\n#SBATCH --account=dune\n" in text
+    assert "#SBATCH --array=0-0%2\n" in text
+    assert f"#SBATCH --output={Path.cwd()}/farm/o/Render-%A_%a.log\n" in text
 
 
 def test_without_slurm_submission_says_so_in_one_line(

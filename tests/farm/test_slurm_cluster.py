@@ -164,6 +164,25 @@ def test_chunks_make_the_frames_of_one_render_and_verify_comes_last(
     assert "20 frames are whole" in logs[-1].read_text()
 
 
+def test_files_that_were_only_written_are_submitted_by_their_script_from_anywhere(
+    cli: Any, cluster: Cluster, tiny: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "it's #1 100%A é"
+    words = ("--seeds", "0-3", "--out", "o/####.exr", "--chunk", "2", "--cores", "1", "--job", folder, "--write-only")
+    result = cli("submit", "--to", "slurm", tiny, *words, "--extra=--comment=two  'words' #2")
+    assert result.code == 0, result
+    done = subprocess.run(["sh", folder / "submit.sh"], cwd="/", capture_output=True, text=True, check=True)
+    numbers = dict(line.split() for line in done.stdout.splitlines())
+    assert "Comment=two  'words' #2" in cluster.ask("scontrol", "show", "job", numbers["Verify"])
+    number = cluster.ask("sbatch", "--parsable", "--hold", str(folder / "Verify.sbatch"))
+    assert "Comment=two  'words' #2" in cluster.ask("scontrol", "show", "job", number)
+    cluster.ask("scancel", number)
+    cluster.until_idle()
+    assert {name: cluster.state(number) for name, number in numbers.items()} == dict.fromkeys(numbers, "COMPLETED")
+    assert len(list(folder.glob("Render-*_*.log"))) == 2
+    assert "4 frames are whole" in (folder / f"Verify-{numbers['Verify']}.log").read_text()
+
+
 def test_a_preempted_task_goes_on_where_it_was_and_one_that_fails_for_good_leaves_verify_unrun(
     cli: Any, cluster: Cluster, tiny: Path, make_model: Any, tmp_path: Path, frames_of: Any
 ) -> None:
