@@ -43,22 +43,23 @@ def check_manifest_target(path: Path) -> None:
     check_writable(path.parent)
 
 
-def write_manifest(path: Path, report: Report, model: str | None, *, ok: bool) -> None:
+def write_manifest(path: Path, report: Report, model: str | None, unsigned: Mapping[Path, str], *, ok: bool) -> None:
     """Write it whole or not at all.
 
     Args:
+        unsigned: what is wrong with the signatures of whole frames, or that they have none where that was asked for.
         ok: nothing is wrong with the frames, as far as verify was asked to look.
         model: that was given, as a path or name, for its name; None: looked for among those at hand.
     Raises:
         WriteError: full disk, no right to write.
     """
-    write_whole(path, manifest_bytes(report, model, ok=ok))
+    write_whole(path, manifest_bytes(report, model, unsigned, ok=ok))
 
 
-def manifest_bytes(report: Report, model: str | None, *, ok: bool) -> bytes:
+def manifest_bytes(report: Report, model: str | None, unsigned: Mapping[Path, str], *, ok: bool) -> bytes:
     """The file's content: ASCII, one line a frame."""
     frames = [json.dumps(_frame(verdict, report), sort_keys=True) for verdict in report.verdicts if _is_file(verdict)]
-    head = json.dumps(_head(report, model, ok), indent=1)
+    head = json.dumps({**_head(report, model, ok), "badly_signed": _badly_signed(report, unsigned)}, indent=1)
     listed = ",\n".join(f"  {line}" for line in frames)
     return f'{head[:-2]},\n "frames": [\n{listed}\n ]\n}}\n'.encode()
 
@@ -132,6 +133,15 @@ def _forms(report: Report) -> list[Plain]:
             )
             frames.setdefault(text, []).append(one.frame.number)
     return [{"range": to_fileseq(frames[text]), **json.loads(text)} for text in sorted(frames)]
+
+
+def _badly_signed(report: Report, unsigned: Mapping[Path, str]) -> list[Plain]:
+    """`_frame` lists what lies beside a frame, whatever it is worth; here is what it is not worth."""
+    found = [(one, unsigned[one.frame.path]) for one in report.verdicts if one.frame.path in unsigned]
+    return [
+        {"frame": one.frame.number, "name": _name(one, report.expected.folder), "reason": reason}
+        for one, reason in found
+    ]
 
 
 def _named(verdicts: Iterable[Verdict], folder: Path) -> list[Plain]:

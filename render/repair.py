@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class Given:
 
     Attributes:
         signed: frames have to be.
+        unsigned: whole frames that are not signed as they should be, and are made again for it.
     """
 
     sequence: SequenceRequest
@@ -36,6 +37,7 @@ class Given:
     upscalers: tuple[str, ...] = ()
     cpu_isa: str | None = None
     signed: bool = False
+    unsigned: Collection[Path] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def find_repair(report: Report, given: Given) -> Repair:
     if given.model is None and not _is_at_hand(report.reference.model):
         notes.append(f"add --model: the model, SHA-256 {report.reference.model}, is not among those at hand")
     notes += _config_note(report.reference.options.get("ocio"))
-    if given.signed:
+    if given.signed or given.unsigned:
         notes.append("add --sign CERT KEY: these frames have to be signed")
     if any(unicodedata.category(letter) in UNPRINTABLE for word in words for letter in word):
         return Repair(notes=("a path holds control characters: no command can be given",))
@@ -103,7 +105,7 @@ def _good_frame(report: Report) -> Path | None:
 def _source(report: Report, given: Given) -> tuple[list[str], set[Path], list[str]]:
     """`--seeds` or `--in` and `--frames` of what is to be made; what is left; and what is to be said of that."""
     assert report.reference is not None
-    problems = report.problems
+    problems = [one for one in report.verdicts if report.is_wrong(one) or one.frame.path in given.unsigned]
     blocked = [verdict for verdict in problems if verdict.finding.reason == NO_FILE]
     notes = [f"{_numbers(blocked)}: no file, and in the way; remove it first"] if blocked else []
     bad = [verdict for verdict in problems if verdict.finding.reason != NO_FILE]

@@ -10,7 +10,7 @@ from vfxgan.cli.render_options import CpuIsa
 from vfxgan.cli.shared import ProgressChoice
 from vfxgan.cli.verify_again import Again, counted, of_rerendered, tell_outcome
 from vfxgan.cli.verify_sequence import SequenceChoice, verify_sequence
-from vfxgan.cli.verify_signatures import RequireSigned, Signatures, Trust, raise_if_wrong
+from vfxgan.cli.verify_signatures import RequireSigned, Signatures, Trust, raise_if_wrong, remedy
 
 
 def verify(
@@ -110,10 +110,11 @@ def _verify_each(
         problems += [one.problem for one in compared if one.problem]
         signed = signatures.look(whole)
         if problems:
-            raise VerifyError(
-                f"{counted(len(problems), 'problem')}, {len(whole)} of {counted(len(paths), 'frame')} are whole; "
-                "see above, and render again those that are not"
-            )
+            count, unsigned = len(problems) + len(signed.problems), len(signed.problems)
+            but = f", {unsigned} of these not signed as asked" if unsigned else ""
+            told = f"{counted(count, 'problem')}, {len(whole)} of {counted(len(paths), 'frame')} are whole{but}"
+            remedied = f"; {remedy(signed)}" if unsigned else ""
+            raise VerifyError(f"{told}; see above, and render again those that are not{remedied}")
         raise_if_wrong(signed, len(whole))
     verb = "is" if len(whole) == 1 else "are"
     tell_outcome(f"{counted(len(whole), 'frame')} {verb} whole{of_rerendered(compared)}{signed.said}", progress_choice)

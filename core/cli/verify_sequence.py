@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vfxgan.cli.shared import ProgressChoice
 from vfxgan.cli.verify_again import Again, counted, of_rerendered, tell_outcome
-from vfxgan.cli.verify_signatures import Signatures, raise_if_wrong
+from vfxgan.cli.verify_signatures import Signatures, raise_if_wrong, remedy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vfxgan.progress import Progress
     from vfxgan.render.frame_survey import Seen
     from vfxgan.render.sequence_check import Report, Standard
+    from vfxgan.render.signature_check import SignatureReport
 
 NAMED = 20  # of frames with a problem; the manifest has them all
 
@@ -65,9 +66,8 @@ def verify_sequence(choice: SequenceChoice, progress_choice: ProgressChoice) -> 
         signed = choice.signatures.look(whole)
         if choice.manifest is not None:
             is_good = not (report.problems or unlike or signed.problems)
-            write_manifest(choice.manifest, report, choice.again.model, ok=is_good)
-        _raise_if_wrong(report, request, choice, unlike)
-        raise_if_wrong(signed, len(whole))
+            write_manifest(choice.manifest, report, choice.again.model, signed.problems, ok=is_good)
+        _raise_if_wrong(report, request, choice, unlike, signed)
     written = f"; {choice.manifest} is written" if choice.manifest is not None else ""
     verb = "is" if len(whole) == 1 else "are"
     tell_outcome(
@@ -121,7 +121,9 @@ def _say_what_is(report: "Report", shown: "Progress") -> None:
         shown.warn(note)
 
 
-def _raise_if_wrong(report: "Report", request: object, choice: SequenceChoice, unlike: "Sequence[Path]") -> None:
+def _raise_if_wrong(
+    report: "Report", request: object, choice: SequenceChoice, unlike: "Sequence[Path]", signed: "SignatureReport"
+) -> None:
     from vfxgan.errors import VerifyError
     from vfxgan.progress import say
     from vfxgan.render.expected_frames import SequenceRequest
@@ -129,20 +131,27 @@ def _raise_if_wrong(report: "Report", request: object, choice: SequenceChoice, u
 
     assert isinstance(request, SequenceRequest)
     if not report.problems and not unlike:
+        raise_if_wrong(signed, len(report.whole))
         return
-    if not report.problems:
+    if not report.problems and not signed.problems:
         raise VerifyError(f"{counted(len(unlike), 'frame')} rendered again differ; see above")
-    given = Given(request, choice.again.model, choice.again.upscalers, choice.cpu_isa, choice.signatures.required)
+    given = Given(
+        request, choice.again.model, choice.again.upscalers, choice.cpu_isa, choice.signatures.required, signed.problems
+    )
     repair = find_repair(report, given)
     for note in repair.notes:
         say(note)
-    told = f"{len(report.problems)} of {counted(len(report.verdicts), 'frame')} are not as they should be"
-    remedy = f"; repair: {repair.line}" if repair.command else "; see above"
-    raise VerifyError(f"{choice.out}: {told}: {_summary(report)}{remedy}")
+    if signed.problems:
+        say(f"of signatures that are not as they should be: {remedy(signed)}")
+    wrong = {one.frame.path for one in report.problems} | set(unlike) | set(signed.problems)
+    subject = "is not as it" if len(wrong) == 1 else "are not as they"
+    told = f"{len(wrong)} of {counted(len(report.verdicts), 'frame')} {subject} should be"
+    command = f"; repair: {repair.line}" if repair.command else "; see above"
+    raise VerifyError(f"{choice.out}: {told}: {_summary(report, unlike, signed)}{command}")
 
 
-def _summary(report: "Report") -> str:
-    """`2 missing (7,9), 1 damaged (12)`."""
+def _summary(report: "Report", unlike: "Sequence[Path]", signed: "SignatureReport") -> str:
+    """`2 missing (7,9), 1 damaged (12), 1 not signed as it should be (3)`; a frame may count twice."""
     from vfxgan.render.expected_frames import short
     from vfxgan.render.plan import State
 
@@ -153,8 +162,8 @@ def _summary(report: "Report") -> str:
         State.OTHER_RUNTIME: "of another runtime or machine",
     }
     found = {state: [one for one in report.problems if one.finding.state is state] for state in kinds}
-    return ", ".join(
-        f"{len(ones)} {kinds[state]} ({short(one.frame.number for one in ones)})"
-        for state, ones in found.items()
-        if ones
-    )
+    told = [(f"{len(ones)} {kinds[state]}", ones) for state, ones in found.items() if ones]
+    for paths, what in ((unlike, "not the same rendered again"), (signed.problems, "not signed as asked")):
+        if ones := [one for one in report.verdicts if one.frame.path in paths]:
+            told.append((f"{len(ones)} {what}", ones))
+    return ", ".join(f"{what} ({short(one.frame.number for one in ones)})" for what, ones in told)

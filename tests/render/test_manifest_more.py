@@ -24,11 +24,41 @@ def test_a_manifest_lists_signatures_and_is_not_ok_where_one_does_not_hold(cli: 
     sidecar = Path("a/0001.c2pa").read_bytes()
     signature = {"name": "0001.c2pa", "bytes": len(sidecar), "sha256": hashlib.sha256(sidecar).hexdigest()}
     assert told["frames"][1]["signature"] == signature
+    assert told["badly_signed"] == []
     shutil.copy("a/0000.c2pa", "a/0001.c2pa")
     assert cli(*checked).code == 1
-    assert json.loads(Path("a.json").read_text())["ok"] is False
+    told = json.loads(Path("a.json").read_text())
+    reason = "it is not the file that was signed: its manifest is of other bytes"
+    assert told["ok"] is False
+    assert told["badly_signed"] == [{"frame": 1, "name": "0001.exr", "reason": reason}]
     Path("a/0002.exr").unlink()
     assert "add --sign CERT KEY: these frames have to be signed" in cli(*checked, "--require-signed").err
+
+
+def test_the_last_line_counts_frames_that_are_not_signed_as_asked_too(cli: Any, tiny: Path, signer: Any) -> None:
+    pytest.importorskip("c2pa", reason="signing needs the extra sign")
+    done(cli("render", tiny, "--seeds", "0-4", "--out", "a/####.exr", "--sign", *signer))
+    shutil.copy("a/0000.c2pa", "a/0001.c2pa")
+    Path("a/0002.c2pa").unlink()
+    Path("a/0003.exr").unlink()
+    result = cli("verify", "a/####.exr", "--frames", "0-4", "--require-signed", "--model", tiny, "--manifest", "a.json")
+    assert (
+        "3 of 5 frames are not as they should be: 1 missing (3), 2 not signed as asked (1-2); repair: " in result.line
+    )
+    assert [one["name"] for one in json.loads(Path("a.json").read_text())["badly_signed"]] == ["0001.exr", "0002.exr"]
+    repair = shlex.split(result.line.partition("; repair: ")[2])[1:]
+    assert repair[repair.index("--seeds") + 1] == "1-3"
+    done(cli(*repair, "--sign", *signer))
+    done(cli("verify", "a/####.exr", "--frames", "0-4", "--require-signed"))
+
+
+def test_frames_checked_one_by_one_are_counted_with_their_signatures(cli: Any, tiny: Path, signer: Any) -> None:
+    pytest.importorskip("c2pa", reason="signing needs the extra sign")
+    done(cli("render", tiny, "--seeds", "0-3", "--out", "a/####.exr", "--sign", *signer))
+    Path("a/0001.c2pa").unlink()
+    Path("a/0003.exr").write_bytes(Path("a/0003.exr").read_bytes()[:900])
+    line = cli("verify", "a", "--require-signed").line
+    assert "2 problems, 3 of 4 frames are whole, 1 of these not signed as asked; see above" in line
 
 
 def test_a_changed_neighbour_makes_the_frames_around_it_foreign_and_the_command_mends_them(
