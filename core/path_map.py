@@ -93,6 +93,11 @@ def looks_like_windows(text: str) -> bool:
     return _OF_WINDOWS.match(text) is not None
 
 
+def as_written(text: str) -> str:
+    """A path in a message: in quotes, its backslashes as they are, and nothing in it that moves the cursor."""
+    return repr(text).replace("\\\\", "\\")
+
+
 def check_root(system: str, text: str) -> str:
     """What is wrong with a side of a row, or ""."""
     if system == WINDOWS:
@@ -109,7 +114,7 @@ def localised(path_map: PathMap, option: str, text: str) -> str:
     """
     problem = path_map.unmapped(text)
     if problem:
-        raise UsageError(f"{option} {text!r} {problem}")
+        raise UsageError(f"{option} {as_written(text)} {problem}")
     return path_map.local(text)
 
 

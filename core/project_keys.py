@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vfxgan.cpu_isa import LEVELS as CPU_LEVELS
-from vfxgan.path_map import SYSTEMS
+from vfxgan.path_map import SYSTEMS, as_written
 
 ENGINES = ("openjd", "deadline", "slurm", "opencue", "commands")
 # Those of vfxgan.render.runtimes, and auto; a test compares, because loading them takes longer than a short command.
@@ -44,7 +44,9 @@ class Key:
 
 def shown(value: object) -> str:
     """A value in a message: one line, and not long."""
-    text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = as_written(value) if isinstance(value, str) else repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 

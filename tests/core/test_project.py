@@ -173,7 +173,7 @@ WRONG = [
     ("[paths]\nlinux = '/a'", "not a list of tables; write [[paths]]"),
     ("[[paths]]\nlinux = '/a'\n", "vfxgan.toml:1: paths row 1: has only linux; name the same folder on another system"),
     ("model = 'Q:/m.onnx'", "vfxgan.toml:1: model is 'Q:/m.onnx': a Windows path that no row of [[paths]]"),
-    ("[output]\npattern = 'Q:\\a\\####.exr'", "a Windows path that no row of [[paths]] in vfxgan.toml maps"),
+    ("[output]\npattern = 'Q:\\a\\####.exr'", r"is 'Q:\a\####.exr': a Windows path that no row of [[paths]] in"),
     ("[[paths]]\n\n", "vfxgan.toml:1: paths row 1: has no side"),
     (
         "[[paths]]\nlinux = '/a'\nwindows = 'P:'\n[[paths]]\nlinux = 'a'\nwindows = 'Q:'",
