@@ -43,7 +43,7 @@ class Credentials:
 
 
 def read_credentials(certificate: Path, key: Path) -> Credentials:
-    """Read and check both files of `--sign`.
+    """Read and check both files of `--sign`. Takes some milliseconds and C2PA's library is not loaded for it.
 
     Raises:
         UsageError: a file cannot be read, is of another kind or encrypted; they do not belong together; or the
@@ -116,10 +116,13 @@ def _certificates(option: str, path: Path) -> "list[Certificate]":
     if b"PRIVATE KEY-----" in data:
         remedy = "give --sign CERT KEY, in this order" if option == "--sign" else "name the authorities' certificates"
         raise UsageError(f"{option}: {path} holds a private key where certificates belong; {remedy}")
+    if b"BEGIN CERTIFICATE REQUEST-----" in data or b"BEGIN NEW CERTIFICATE REQUEST-----" in data:
+        raise UsageError(f"{option}: {path} is a request for a certificate; name the one that an authority made of it")
     try:
         found = x509.load_pem_x509_certificates(data)
     except ValueError as error:
-        raise UsageError(f"{option}: {path} is no PEM file of certificates; it has to begin with -----BEGIN") from error
+        needs = "it has to hold -----BEGIN CERTIFICATE-----"
+        raise UsageError(f"{option}: {path} is no PEM file of certificates; {needs}") from error
     return found
 
 
@@ -165,6 +168,12 @@ def _check_pair(chain: "list[Certificate]", private: Any, certificate: Path, key
         raise UsageError(
             f"--sign: {key} is not the key of {certificate} ({name_of(chain[0])}); name two files that belong together"
         )
+    owner = chain[places[0] - 1]
+    if places[0] != 1 and _is_authority(owner) and not _is_authority(chain[0]):
+        raise UsageError(
+            f"--sign: {key} is the key of the authority in {certificate} ({name_of(owner)}), which signs no frames; "
+            f"give the key of its first certificate ({name_of(chain[0])})"
+        )
     if places[0] != 1:
         raise UsageError(
             f"--sign: {key} is the key of certificate {places[0]} in {certificate}; put that one first, then those "
@@ -186,8 +195,7 @@ def _check_leaf(leaf: "Certificate", path: Path) -> None:
         raise UsageError(f"{who} expired on {leaf.not_valid_after_utc:%Y-%m-%d}; get a new one")
     if now < leaf.not_valid_before_utc:
         raise UsageError(f"{who} is not valid before {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC; check the clock")
-    constraints = _extension(leaf, x509.BasicConstraints)
-    if constraints is not None and constraints.ca:
+    if _is_authority(leaf):
         raise UsageError(f"{who} is an authority's, for issuing others; sign with one that it issued")
     if leaf.issuer == leaf.subject:
         raise UsageError(f"{who} is self-signed; C2PA takes what an authority issued, which a studio's own may be")
@@ -199,6 +207,13 @@ def _check_leaf(leaf: "Certificate", path: Path) -> None:
         raise UsageError(
             f"{who} is not meant for signing content; it needs the extended key usage {' or '.join(PURPOSES.values())}"
         )
+
+
+def _is_authority(certificate: "Certificate") -> bool:
+    from cryptography import x509
+
+    constraints = _extension(certificate, x509.BasicConstraints)
+    return constraints is not None and bool(constraints.ca)
 
 
 def _extension(leaf: "Certificate", kind: Any) -> Any:

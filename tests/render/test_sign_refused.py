@@ -1,5 +1,6 @@
 """What `--sign` refuses before the first frame: certificates and keys that cannot sign, each in one line."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -70,6 +71,51 @@ def test_a_chain_in_the_wrong_order_is_refused(cli: Cli, tiny: Path, signer: Sig
     done = render(cli, tiny, "a/####.exr", "--sign", chain, signer[1])
     assert "is the key of certificate 2 in" in done.line
     assert "put that one first" in done.line
+
+
+def test_the_key_of_the_authority_is_said_to_be_that(cli: Cli, tiny: Path, authority: Any, tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization as pem
+
+    root = authority.new_key("es256")
+    issued = authority.certificate("Root", root.public_key(), is_authority=True, signed_by=root)
+    (tmp_path / "root.key").write_bytes(
+        root.private_bytes(pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption())
+    )
+    leaf = authority.issue("Leaf")[0].read_bytes().partition(b"-----END CERTIFICATE-----\n")
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(leaf[0] + leaf[1] + issued.public_bytes(pem.Encoding.PEM))
+    done = render(cli, tiny, "a/####.exr", "--sign", chain, tmp_path / "root.key")
+    assert done.code == 2
+    assert f"root.key is the key of the authority in {chain} (Root), which signs no frames" in done.line
+    assert "give the key of its first certificate (Leaf)" in done.line
+
+
+def test_a_request_for_a_certificate_is_said_to_be_one(cli: Cli, tiny: Path, signer: Signer, tmp_path: Path) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives import serialization as pem
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    request = tmp_path / "pipeline.csr"
+    request.write_bytes(
+        builder.sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(pem.Encoding.PEM)
+    )
+    done = render(cli, tiny, "a/####.exr", "--sign", request, signer[1])
+    assert done.code == 2
+    assert "pipeline.csr is a request for a certificate; name the one that an authority made of it" in done.line
+
+
+def test_both_files_are_checked_without_c2pas_library(signer: Signer) -> None:
+    lines = (
+        "import sys",
+        "from pathlib import Path",
+        "from vfxgan.render.certificates import read_credentials",
+        "read_credentials(*map(Path, sys.argv[1:]))",
+        "print([name for name in ('c2pa', 'numpy', 'OpenImageIO') if name in sys.modules])",
+    )
+    told = subprocess.run([sys.executable, "-c", "\n".join(lines), *signer], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
 
 
 def test_files_in_the_wrong_order_missing_or_of_another_kind_are_named(
