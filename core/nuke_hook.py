@@ -60,9 +60,9 @@ def _init(into: Path | None, may_make: bool) -> Path:
 
 
 def _line(place: Place) -> str:
-    return (
-        f"import nuke, os; os.environ[{VARIABLE!r}] = {place.command!r}; nuke.pluginAddPath({place.plugin!r})  {MARK}"
-    )
+    """Of several hooks in one session the first one's command holds, as its plug-in does; a parent's never does."""
+    first = f"vars(nuke).setdefault('vfxgan_command', {place.command!r})"
+    return f"import nuke, os; os.environ[{VARIABLE!r}] = {first}; nuke.pluginAddPath({place.plugin!r})  {MARK}"
 
 
 def _ours(path: Path, data: bytes | None) -> "re.Match[bytes] | None":

@@ -34,6 +34,9 @@ class TestFinding:
         environment = {"VFXGAN_COMMAND": str(places[1]), "PATH": str(tmp_path / "c")}
         assert client.find_command(str(places[0]), environment) == client.Command(str(places[0]), "0.1.0")
         assert client.find_command(None, environment) == client.Command(str(places[1]), "0.2.0")
+        hooked = {"VFXGAN_INSTALLED_COMMAND": str(places[0])}
+        assert client.find_command(None, {**hooked, **environment}).version == "0.2.0"
+        assert client.find_command(None, {**hooked, "PATH": str(tmp_path / "c")}).version == "0.1.0"
         assert client.find_command("", {"PATH": str(tmp_path / "c")}) == client.Command(str(places[2]), "0.3.0")
 
     def test_the_real_command_is_found_on_path(self, client: ModuleType) -> None:
@@ -44,7 +47,7 @@ class TestFinding:
 
     def test_none_at_all_says_where_to_name_one(self, client: ModuleType, tmp_path: Path) -> None:
         with pytest.raises(
-            client.NotFound, match=r"^there is no vfxgan command on PATH; install it .* \$VFXGAN_COMMAND"
+            client.NotFound, match=r"^there is no vfxgan command on PATH; install it .* \$VFXGAN_COMMAND$"
         ):
             client.find_command(environment={"PATH": str(tmp_path)})
 
@@ -62,6 +65,11 @@ class TestFinding:
             client.find_command(environment={**on_path, "VFXGAN_COMMAND": str(tmp_path)})
         with pytest.raises(client.NotFound, match="which is no program that may be run"):
             client.find_command(str(tmp_path / "text"), on_path)
+
+    @pytest.mark.parametrize("name", ["~nobody-x/vfxgan", "x" * 5000, "a\0b"])
+    def test_a_name_that_no_system_can_look_for_is_one_line(self, client: ModuleType, name: str) -> None:
+        with pytest.raises(client.NotFound, match=r"^the setting names .{1,80} as the vfxgan command.*; correct it$"):
+            client.find_command(name)
 
     def test_a_program_that_the_system_cannot_start_is_one_line(self, client: ModuleType, tmp_path: Path) -> None:
         path = program(tmp_path / "a")

@@ -44,6 +44,19 @@ class TestNuke:
 
         assert vfxgan_client.find_command(environment={**os.environ, "PATH": ""}).program == str(VFXGAN)
 
+    def test_of_two_hooks_in_one_session_the_first_ones_command_holds_and_a_parents_never(
+        self, cli: Callable[..., Any], nuke: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        init = tmp_path / "init.py"
+        cli("plugins", "install", "nuke", "--into", tmp_path)
+        (tmp_path / "other.py").write_bytes(init.read_bytes().replace(os.fsencode(VFXGAN), b"/other/vfxgan"))
+        monkeypatch.setenv("VFXGAN_INSTALLED_COMMAND", "/of/the/program/that/started/nuke")
+        for first, second, command in (("init", "other", str(VFXGAN)), ("other", "init", "/other/vfxgan")):
+            nuke(gui=False)
+            runpy.run_path(str(tmp_path / f"{first}.py"))
+            runpy.run_path(str(tmp_path / f"{second}.py"))
+            assert os.environ["VFXGAN_INSTALLED_COMMAND"] == command
+
     @pytest.mark.parametrize(
         "before",
         [

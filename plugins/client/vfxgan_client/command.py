@@ -18,7 +18,7 @@ VARIABLE = "VFXGAN_COMMAND"
 INSTALLED = "VFXGAN_INSTALLED_COMMAND"  # set by the hook that `vfxgan plugins install` wrote
 MINIMUM = (0, 1, 0)  # the oldest whose lines and options the plug-ins understand
 SAYS_VERSION_WITHIN_S = 60.0  # a first start from a cold network drive
-INSTALL = "install it (pip install vfxgan), or name its vfxgan in $VFXGAN_COMMAND or in the plug-in's settings"
+INSTALL = "install it (pip install vfxgan) and its hook (vfxgan plugins install), or name it in $VFXGAN_COMMAND"
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Command:
 
 
 def find_command(setting: str | None = None, environment: Mapping[str, str] | None = None) -> Command:
-    """Find `vfxgan`: the setting, else $VFXGAN_COMMAND, else the one that installed the plug-in, else PATH.
+    """Find `vfxgan`: the setting, else $VFXGAN_COMMAND, else the one that the plug-in's hook names, else PATH.
 
     Args:
-        setting: path of the program, from the plug-in's settings; None or empty: not set.
+        setting: path of the program, for a script of your own; None or empty, as the plug-ins have it: not set.
         environment: None: this process's.
     Raises:
         NotFound: there is none, or what was named is no program.
@@ -50,8 +50,12 @@ def find_command(setting: str | None = None, environment: Mapping[str, str] | No
 def _named(name: str | None, where: str) -> str | None:
     if name is None or not name.strip():
         return None
-    path = Path(name.strip()).expanduser().absolute()
-    if not path.exists():
+    try:
+        path = Path(name.strip()).expanduser().absolute()
+        exists = path.exists()
+    except (OSError, RuntimeError, ValueError) as error:  # too long; a user's home that is not known
+        raise NotFound(f"{where} names {name.strip()[:80]} as the vfxgan command ({error}); correct it") from error
+    if not exists:
         raise NotFound(f"{where} names {path} as the vfxgan command, and there is no such file; correct it")
     if path.is_dir():
         raise NotFound(f"{where} names the folder {path}; name the vfxgan program in it")
