@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vfxgan.cpu_isa import LEVELS
 from vfxgan.errors import UsageError, VfxganError
 from vfxgan.latents import parse_seeds
 from vfxgan.ranges import to_fileseq
@@ -16,6 +17,7 @@ from vfxgan.render.expected_frames import SequenceRequest, named
 from vfxgan.render.frame_survey import NO_FILE
 from vfxgan.render.like import find_model_by_sha
 from vfxgan.render.plan import Consent, State
+from vfxgan.render.runtimes.fingerprint import Fingerprint, cpu_level
 from vfxgan.render.seed_rule import seeds_text
 from vfxgan.render.sequence_check import Report, Verdict
 from vfxgan.render.spaces import config_id_of, config_of
@@ -72,7 +74,8 @@ def find_repair(report: Report, given: Given) -> Repair:
     words = ["vfxgan", "render", "--like", str(good), *source, "--out", report.expected.pattern]
     words += ["--model", given.model] if given.model is not None else []
     words += [f"--upscale={name}" for name in given.upscalers]
-    words += ["--cpu-isa", given.cpu_isa] if given.cpu_isa is not None else []
+    level = given.cpu_isa or _held_level(report.reference.fingerprint)
+    words += ["--cpu-isa", level] if level is not None else []
     words += ["--mix-runtimes"] if report.standard.mix_runtimes else ["--require-runtime", f"@{good}"]
     refused = [verdict for verdict in report.problems if Consent().refuses(verdict.finding)]
     replaced = [verdict for verdict in refused if verdict.frame.path not in left]
@@ -100,6 +103,13 @@ def _good_frame(report: Report) -> Path | None:
         if stamp is not None and stamp.is_whole and dict(stamp.recipe.fingerprint) == wanted:
             return one.frame.path
     return None
+
+
+def _held_level(fingerprint: Fingerprint) -> str | None:
+    """What `--cpu-isa` makes this CPU one of that kind; None where it is already, or cannot be."""
+    made, here = fingerprint.get("instructions"), cpu_level()
+    can_be_held = str(fingerprint.get("runtime")).startswith("openvino ") and {made, here} <= set(LEVELS)
+    return str(made) if can_be_held and LEVELS.index(str(made)) < LEVELS.index(here) else None
 
 
 def _source(report: Report, given: Given) -> tuple[list[str], set[Path], list[str]]:

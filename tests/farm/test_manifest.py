@@ -13,6 +13,7 @@ import pytest
 
 from vfxgan.images import read_header
 from vfxgan.recipe import read_stamp
+from vfxgan.render.runtimes.fingerprint import cpu_level
 
 OUT = "sh 010/fx_####.exr"
 
@@ -411,3 +412,27 @@ def test_the_repair_says_which_config_file_it_needs(cli: Any, tiny: Path, monkey
     assert "add --ocio" not in result.err
     assert cli(*repair_of(result.line)).code == 0
     assert Path("sh 010/fx_0001.exr").read_bytes() == whole
+
+
+@pytest.mark.parametrize("said", [(), ("--cpu-isa", "avx2")], ids=["unsaid", "said"])
+def test_the_repair_of_frames_of_a_held_cpu_holds_it_too(start: Any, tiny: Path, said: tuple[str, ...]) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is of the extra openvino")
+    if cpu_level() not in (("avx512",) if not said else ("avx2", "avx512")):
+        pytest.skip(f"this CPU has {cpu_level()}: there is nothing to hold")
+
+    def run(*words: object) -> Any:
+        process = start(*words, "--progress", "none")
+        _, err = process.communicate(timeout=60)
+        return process.returncode, err.strip()
+
+    held = ("--runtime", "openvino", "--cpu-isa", "avx2")
+    code, err = run("render", tiny, "--seeds", "0-2", "--out", "a/####.exr", *held)
+    assert code == 0, err
+    before = Path("a/0001.exr").read_bytes()
+    Path("a/0001.exr").unlink()
+    code, err = run("verify", "a/####.exr", "--frames", "0-2", "--model", tiny, *said)
+    repair = repair_of(err.splitlines()[-1])
+    assert repair[repair.index("--cpu-isa") + 1] == "avx2"
+    code, err = run(*repair)
+    assert code == 0, err
+    assert Path("a/0001.exr").read_bytes() == before
