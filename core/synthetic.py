@@ -6,7 +6,7 @@ packet in the attribute `xmp`, where darktable and KDE's programs keep theirs: t
 Source: IPTC Photo Metadata Standard 2023.1 and its guidance for synthetic media; ISO 16684-1 (XMP).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vfxgan.png_chunks import ROOM_FOR_ITXT, XMP_KEYWORD
@@ -46,6 +46,16 @@ def source_type_in(header: Mapping[str, Any]) -> str | None:
     """The URI in a header, of either kind of file; None where there is none."""
     value = header.get(SOURCE_TYPE_KEY)
     return value if isinstance(value, str) and value else None
+
+
+def changed_label(headers: Iterable[Mapping[str, Any]], source_type: str, extension: str) -> str:
+    """Which attribute does not say any more what `label` wrote, in any part of a file; "" for none.
+
+    Args:
+        extension: of the file, .exr or .png; of a PNG, what its packet says is compared: readers do not give it itself.
+    """
+    wanted = {SOURCE_TYPE_KEY: source_type} if extension.lower() == ".png" else label(source_type, extension)
+    return next((name for header in headers for name, value in wanted.items() if header.get(name) != value), "")
 
 
 def has_packet_of_others(header: Mapping[str, Any]) -> bool:

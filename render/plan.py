@@ -6,10 +6,10 @@ from enum import Enum
 from pathlib import Path
 
 from vfxgan.errors import ImageError, TargetError
-from vfxgan.images import file_pixel_digest, read_header
+from vfxgan.images import OpenImage, file_pixel_digest, read_header
 from vfxgan.recipe import Recipe, Stamp, read_stamp
 from vfxgan.sequences import Pattern
-from vfxgan.synthetic import SOURCE_TYPE_KEY, source_type_in
+from vfxgan.synthetic import changed_label
 
 # What the first bytes of a cut-off frame look like.
 _MAGIC = {".exr": b"v/1\x01", ".png": b"\x89PNG\r\n\x1a\n"}
@@ -128,19 +128,22 @@ def examine(path: Path, recipe: Recipe) -> Finding:
 def find_problem(path: Path) -> str:
     """What is wrong with a frame of ours, by its own digests; "" for nothing."""
     try:
-        header, pixels = read_header(path), file_pixel_digest(path)
+        with OpenImage(path) as image:
+            headers = [part.attributes for part in image.parts]
+        pixels = file_pixel_digest(path)
     except ImageError as error:
         return str(error).removeprefix(f"{path}: ")
-    stamp = read_stamp(header)
+    stamp = read_stamp(headers[0])
     if stamp is None:
         return "has no recipe: not written by vfxgan, or its header was replaced"
     if not stamp.is_whole:
         return "its recipe was changed: the digest in the header does not fit"
     if pixels != stamp.pixels:
         return "its pixels are not those that were rendered"
-    if stamp.recipe.pixel_revision >= LABELLED_SINCE and source_type_in(header) != stamp.recipe.source_type:
-        return f"its metadata does not say any more that it is synthetic: {SOURCE_TYPE_KEY} was changed"
-    return ""
+    if stamp.recipe.pixel_revision < LABELLED_SINCE:
+        return ""
+    changed = changed_label(headers, stamp.recipe.source_type, path.suffix)
+    return f"its metadata does not say any more that it is synthetic: {changed} was changed" if changed else ""
 
 
 def judge_unreadable(path: Path) -> Finding:

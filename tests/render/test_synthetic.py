@@ -102,8 +102,9 @@ def test_a_plates_own_xmp_packet_is_said_to_be_left_out(
     assert "XMP" not in again.err  # of a frame of ours nothing is lost
 
 
-def test_every_part_of_a_multi_part_frame_says_it(cli: Callable[..., Any], image_model: Callable[..., Path]) -> None:
-    Path("p").mkdir()
+def two_views(path: Path) -> None:
+    """A plate of two parts."""
+    path.parent.mkdir()
     specs = []
     for view in ("left", "right"):
         spec = oiio.ImageSpec(8, 8, 3, "half")
@@ -111,11 +112,15 @@ def test_every_part_of_a_multi_part_frame_says_it(cli: Callable[..., Any], image
         spec.attribute("view", view)
         specs.append(spec)
     out = oiio.ImageOutput.create("openexr")
-    assert out.open("p/0001.exr", tuple(specs))
+    assert out.open(str(path), tuple(specs))
     assert out.write_image(np.zeros((8, 8, 3), np.float16))
-    assert out.open("p/0001.exr", specs[1], "AppendSubimage")
+    assert out.open(str(path), specs[1], "AppendSubimage")
     assert out.write_image(np.zeros((8, 8, 3), np.float16))
     out.close()
+
+
+def test_every_part_of_a_multi_part_frame_says_it(cli: Callable[..., Any], image_model: Callable[..., Path]) -> None:
+    two_views(Path("p/0001.exr"))
     assert cli("render", image_model(Path("m.onnx")), "--in", "p/####.exr", "--out", "a/####.exr").code == 0
     with OpenImage(Path("a/0001.exr")) as image:
         assert [part.attributes[KEY] for part in image.parts] == [COMPOSITE, COMPOSITE]
@@ -134,6 +139,28 @@ def test_a_frame_that_lost_the_words_is_not_what_was_rendered(
     if extension == "exr":  # a PNG's chunk has a checksum, so that one is found to be damaged
         assert "does not say any more that it is synthetic" in refused.err
     assert "was broken" in cli("render", tiny, "--seeds", "7", "--out", f"a/####.{extension}").err
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("name", [KEY, "xmp"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_words_that_were_edited_in_any_part_of_an_exr_are_found(
+    cli: Callable[..., Any], image_model: Callable[..., Path], name: str, place: int
+) -> None:
+    two_views(Path("p/0001.exr"))
+    again = ("render", image_model(Path("m.onnx")), "--in", "p/####.exr", "--out", "a/####.exr")
+    assert cli(*again).code == 0
+    path = Path("a/0001.exr")
+    whole, word = path.read_bytes(), b"compositeWithTrainedAlgorithmicMedia"
+    # In each header the attribute comes before the packet; the header of the second part follows that of the first.
+    found = [match.start() for match in re.finditer(word, whole)]
+    assert len(found) == 4
+    at = found[2 * place + (name == "xmp")]
+    path.write_bytes(whole[:at] + b"digitalCapture".ljust(len(word)) + whole[at + len(word) :])
+    refused = cli("verify", path)
+    assert refused.code == 1
+    assert f"does not say any more that it is synthetic: {name} was changed" in refused.err
+    assert "was broken" in cli(*again).err
     assert path.read_bytes() == whole
 
 
