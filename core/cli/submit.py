@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vfxgan.cli.submit_plan import Asked, Planned, planned
+from vfxgan.cli.verify_again import counted
 
 if TYPE_CHECKING:
     from vfxgan.farm.engines import Engine
@@ -51,7 +52,11 @@ def submit(
     job: Annotated[Path | None, typer.Option("--job", help="Folder of the job's files. Default: farm/NAME.")] = None,
     extra: Annotated[
         list[str] | None,
-        typer.Option("--extra", help="A word for the engine's own command: --extra=--partition=gpu; again: one more."),
+        typer.Option(
+            "--extra",
+            metavar="<str>",
+            help="A word for the engine's own command: --extra=--partition=gpu; again: one more.",
+        ),
     ] = None,
     write_only: Annotated[bool, typer.Option("--write-only", help="Write the job's files; submit nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be submitted, and stop.")] = False,
@@ -100,6 +105,7 @@ def submit(
             _print_commands(jobs)
         else:
             _write_and_submit(jobs, folders, engine, words, write_only=write_only)
+        _say_claims(jobs)
 
 
 def _folders(jobs: Sequence[Planned], given: Path | None, *, is_many: bool) -> list[Path]:
@@ -119,6 +125,22 @@ def _say_notes(jobs: Sequence[Planned]) -> None:
         say(f"note: {note}")
     if len(notes) > NAMED_NOTES:
         say(f"note: and {len(notes) - NAMED_NOTES} more of this kind; submit a shot alone to see its own")
+
+
+def _say_claims(jobs: Sequence[Planned]) -> None:
+    """What was written or printed names a version, which is held for it whether or not it ever runs."""
+    from vfxgan.progress import say
+
+    claims = [part.render.claim for part in jobs if part.render.claim is not None and not part.render.claim.is_kept]
+    for claim in claims[:NAMED_NOTES]:
+        say(f"{claim.folder} is claimed for this job; if it is never to run, remove the empty folder to give it back")
+    if len(claims) > NAMED_NOTES:
+        say(f"and {len(claims) - NAMED_NOTES} more versions are claimed, a folder each")
+
+
+def _several(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED_NOTES} more" if len(names) > NAMED_NOTES else ""
+    return ", ".join(names[:NAMED_NOTES]) + more
 
 
 def _print_commands(jobs: Sequence[Planned]) -> None:
@@ -143,7 +165,8 @@ def _print_plan(jobs: Sequence[Planned], engine: "Engine", words: Sequence[str])
         if words:
             print(f"{'extra':<10} {shlex.join(words)}")
         for step in job.steps:
-            tasks = f"{len(step.frames)} frames in {len(step.chunks)} tasks" if step.frames else "1 task"
+            tasks = counted(max(1, len(step.chunks)), "task")
+            tasks = f"{counted(len(step.frames), 'frame')} in {tasks}" if step.frames else tasks
             after = f", after {', '.join(step.needs)}" if step.needs else ""
             print(f"{step.name:<10} {tasks}{after}: {shlex.join(step.command)}")
 
@@ -155,12 +178,19 @@ def _write_and_submit(
     from vfxgan.progress import say
     from vfxgan.whole_files import check_writable
 
+    replaced = []
     for part, folder in zip(jobs, folders, strict=True):
         check_writable(folder)
+        before = set(folder.iterdir())
         files = engine.write(part.job, folder, words)
+        replaced += [str(folder)] if before.intersection(files) else []
         print("\n".join(map(str, files)), flush=True)
+    if replaced:
+        say(f"note: written before, and replaced now: {_several(replaced)}; what was submitted of it goes on")
     for part, folder in zip(jobs, folders, strict=True):
         if engine.submits and not write_only:
             print(f"{part.job.name}: {engine.submit(part.job, folder, words)}", flush=True)
+            if part.render.claim is not None:
+                part.render.claim.is_kept = True  # also where a later job is refused: this one will write there
         elif line := engine.line(part.job, folder, words):
             say(f"{part.job.name}: to submit it: {line}")

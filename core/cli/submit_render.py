@@ -12,9 +12,12 @@ from vfxgan.cli import export, render
 from vfxgan.cli.option_groups import SectionedCommand
 from vfxgan.cli.render_project import with_project
 from vfxgan.cli.render_request import request_of
+from vfxgan.cli.submit_sign import sign_notes
 
 if TYPE_CHECKING:
     from vfxgan.farm.plan import RenderPart
+    from vfxgan.version_claim import Claim
+    from vfxgan.versions import Target
 
 DEFAULT_CORES = 4
 # Of render, those that mean nothing in a chunk of a farm job, or that the job sets itself.
@@ -38,6 +41,7 @@ class FarmRender:
         any_size: the model has no size of its own.
         verify: arguments of `vfxgan verify` that say what the frames must be of.
         notes: what is to be said before it is submitted.
+        claim: of the version that `--version next` gave.
     """
 
     part: "RenderPart"
@@ -52,6 +56,7 @@ class FarmRender:
     any_size: bool
     verify: tuple[str, ...]
     notes: tuple[str, ...]
+    claim: "Claim | None" = None
 
 
 def options_of_render() -> dict[str, bool]:
@@ -107,7 +112,7 @@ def farm_render(
         request = request_of(params)
         job = resolve_elsewhere(request, params["cpu_isa"])
         refuse_other_work(job)
-        yield _described(params, request, job, there, completed.target.shot if completed.target else None)
+        yield _described(params, request, job, there, completed.target)
 
 
 def _refuse(given: Mapping[str, Any]) -> None:
@@ -121,7 +126,7 @@ def _refuse(given: Mapping[str, Any]) -> None:
 
 
 def _described(
-    params: Mapping[str, Any], request: Any, job: Any, there: Callable[[str], str], shot: str | None
+    params: Mapping[str, Any], request: Any, job: Any, there: Callable[[str], str], target: "Target | None"
 ) -> FarmRender:
     from vfxgan.errors import UsageError
     from vfxgan.farm.plan import RenderPart
@@ -143,7 +148,7 @@ def _described(
     return FarmRender(
         part=part,
         out=request.out,
-        shot=shot,
+        shot=target.shot if target else None,
         runtime=job.runtime,
         gpu=gpu,
         devices=len(request.devices.split(",")) if request.devices else 1,
@@ -152,7 +157,12 @@ def _described(
         has_upscalers=bool(job.upscalers),
         any_size=job.model.spec.size is None,
         verify=verify_words_of(request, job, params["cpu_isa"], there) if frames else (),
-        notes=(*job.notes, *_cpu_note(job.runtime, request, params["cpu_isa"])),
+        notes=(
+            *job.notes,
+            *_cpu_note(job.runtime, request, params["cpu_isa"]),
+            *sign_notes(request.sign, there),
+        ),
+        claim=target.claimed if target else None,
     )
 
 
@@ -178,5 +188,6 @@ def _cpu_note(runtime: str, request: Any, cpu_isa: str | None) -> Iterator[str]:
     if runtime in CPU_RUNTIMES and request.required is None and cpu_isa is None:
         yield (
             f"{runtime}: nodes with unlike CPUs may give unlike bits, which a chunk that resumes and the verify step "
-            "refuse; --runtime openvino --cpu-isa avx2 makes them one kind"
+            "refuse; --runtime openvino --cpu-isa avx2 makes them one kind, as do "
+            "runtime and cpu_isa in vfxgan.toml"
         )

@@ -118,6 +118,22 @@ def test_shots_go_where_the_projects_convention_says(cli: Any, tiny: Path) -> No
     assert "--name 'x' is for one job" in submit(cli, "--name", "x", to="commands").line
 
 
+def test_refused_rows_leave_no_folder_and_a_submitted_one_keeps_its_version(
+    cli: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("vfxgan.toml").write_text(f'model = "{tiny}"\n[output]\npattern = "r/{{shot}}/vfx/{{version}}/####.exr"\n')
+    write(["shot", "seeds", "version"], ["sh010", "0-3", "next"], ["sh020", "0-x", "next"])
+    assert submit(cli, to="commands").code == 2
+    assert not Path("r").exists()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sbatch").write_text('#!/bin/sh\ncase "$PWD $*" in *sh020*) exit 1;; esac\necho 7\n')
+    (tmp_path / "bin" / "sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    write(["shot", "seeds", "version"], ["sh010", "0-3", "next"], ["sh020", "0-3", "next"])
+    assert submit(cli, to="slurm").code == 1
+    assert [str(path) for path in sorted(Path("r").rglob("*"))] == ["r/sh010", "r/sh010/vfx", "r/sh010/vfx/v001"]
+
+
 def test_two_hundred_shots_are_submitted_in_seconds(cli: Any, tiny: Path) -> None:
     write(["shot", "seeds", "out"], *([f"sh{n:04d}", "0-499", f"r/sh{n:04d}/####.exr"] for n in range(200)))
     started = time.process_time()

@@ -115,7 +115,7 @@ def test_each_line_is_a_whole_command_and_their_union_is_the_local_render(
 ) -> None:
     folder = '-it\'s; `touch x` & "y" | z ä 木 *'
     result = cli("submit", "--to", "commands", tiny, "--seeds", "3-8", "--out", f"a/../{folder}/####.exr", "--chunk", 3)
-    assert "lines 1-2 Render, then 3 Verify" in result.err
+    assert "lines 1-2 Render, then line 3 Verify" in result.err
     assert len(result.out.splitlines()) == 3
     for line in result.out.splitlines():
         words = shlex.split(line) if how == "no shell" else ["sh", "-c", line]
@@ -140,6 +140,58 @@ def test_lines_for_windows_are_quoted_for_windows_and_their_paths_mapped(cli: An
     assert line.startswith(
         '"C:/Program Files/vfxgan.exe" --no-project render P:\\show\\models\\m.onnx --out "P:\\show\\my shot\\####.exr"'
     )
+
+
+def test_a_path_that_windows_nodes_cannot_know_is_refused(cli: Any, tiny: Path, tmp_path: Path) -> None:
+    rows = f'[[paths]]\nlinux = "{tmp_path}"\nwindows = "P:\\\\show"\n'
+    Path("vfxgan.toml").write_text(f'[farm]\nsystem = "windows"\n{rows}')
+    write_picture(Path("plate/0001.exr"), BLACK)
+    lost = f"{tmp_path.parent}/lost/####.exr"
+    for words, path in (
+        (("--seeds", "0-2", "--out", lost), lost),
+        ((tiny, "--seeds", "0-2", "--out", "o/####.exr"), str(tiny)),
+        (("upscaler", "--in", "plate/####.exr", "--out", "o/####.exr", "--manifest", "/x.json"), "/x.json"),
+    ):
+        result = cli("submit", "--to", "openjd", *words)
+        assert result.code == 2
+        assert f"{path!r} is no path of Windows, which the farm's nodes run" in result.line
+        assert "[[paths]]" in result.line
+
+
+def test_a_job_that_was_written_before_is_replaced_and_that_is_said(cli: Any, tiny: Path) -> None:
+    line = ("submit", "--to", "openjd", tiny, *SEEDS)
+    assert "replaced" not in cli(*line).err
+    assert "note: written before, and replaced now: farm/out; what was submitted of it goes on" in cli(*line).err
+    assert "replaced" not in cli(*line[:2], "commands", *line[3:], "--job", "farm/out").err
+
+
+def test_what_is_one_is_said_as_one(cli: Any, tiny: Path) -> None:
+    one = (tiny, "--seeds", "5", "--out", "o/####.exr")
+    assert "Render     1 frame in 1 task: vfxgan" in cli("submit", "--to", "openjd", *one, "--dry-run").out
+    assert "o: line 1 Render, then line 2 Verify" in cli("submit", "--to", "commands", *one).err
+    assert "list[" not in cli("submit", "--help").out + cli("verify", "--help").out
+
+
+def test_the_note_on_unlike_cpus_is_settled_by_the_keys_that_it_names(cli: Any, tiny: Path) -> None:
+    line = ("submit", "--to", "openjd", tiny, *SEEDS)
+    assert "runtime and cpu_isa in vfxgan.toml" in cli(*line).err
+    Path("vfxgan.toml").write_text('runtime = "openvino"\ncpu_isa = "avx2"\n')
+    assert "unlike CPUs" not in cli(*line).err
+
+
+def test_certificate_and_key_are_checked_where_the_job_is_submitted(cli: Any, tiny: Path, tmp_path: Path) -> None:
+    line = ("submit", "--to", "openjd", tiny, *SEEDS, "--sign", "nope.pem", "nope.key")
+    result = cli(*line)
+    assert result.code == 2
+    assert "--sign: nope.pem: no such file" in result.line
+    assert not Path("farm").exists()
+    rows = (
+        f'[[paths]]\nlinux = "{tmp_path}"\nwindows = "P:\\\\show"\n[[paths]]\nlinux = "{tiny.parent}"\nwindows = "M:"\n'
+    )
+    Path("vfxgan.toml").write_text(f'[farm]\nsystem = "windows"\n{rows}')
+    result = cli(*line)
+    assert result.code == 0, result
+    assert r"note: --sign: nope.pem is not there and was not checked; the nodes read P:\show\nope.pem" in result.err
 
 
 def test_what_the_submitter_meant_is_written_out(
@@ -298,8 +350,14 @@ def test_a_version_that_was_claimed_for_a_job_is_given_back_if_it_is_not_submitt
     assert cli(*shot, "--chunk", 0).code == 2
     assert cli(*shot, "--name", "x" * 200).code == 2
     assert not Path("renders/sh010/v001").exists()
-    assert cli(*shot).code == 0
+    assert not Path("renders").exists()
+    result = cli(*shot)
+    assert result.code == 0, result
     assert Path("renders/sh010/v001").is_dir()
+    claimed = Path("renders/sh010/v001").absolute()
+    assert f"{claimed} is claimed for this job; if it is never to run, remove the empty folder" in result.err
+    planned = cli(*shot, "--dry-run")
+    assert (planned.code, "claimed" in planned.err) == (0, False)
     assert cli(*shot).code == 0
     assert Path("renders/sh010/v002").is_dir()
     assert [path.name for path in Path("farm").iterdir()] == ["sh010"]
