@@ -4,7 +4,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,9 @@ from vfxgan.render.spaces import DEFAULT_CONFIG
 
 def examine_machine() -> list[Found]:
     """Look at everything; nothing here raises on purpose."""
-    return [*_software(), *examine_project(), *_model_and_runtimes(), _ocio(), _temporary_folder()]
+    project = list(examine_project())
+    said = [finding.detail for finding in project if not finding.ok]
+    return [*_software(), *project, *_model_and_runtimes(said), _ocio(), _temporary_folder()]
 
 
 def _software() -> Iterator[Found]:
@@ -39,13 +41,15 @@ def _software() -> Iterator[Found]:
     yield Found("cores", True, f"{usable_cores()} usable, so as many frames at a time")
 
 
-def _model_and_runtimes() -> Iterator[Found]:
+def _model_and_runtimes(said: Sequence[str]) -> Iterator[Found]:
+    """`said`: what is wrong with the project file, and is not to be said again."""
     model: ModelFile | None = None
     try:
         model = read_model(find_model(None))
         yield Found("model", True, f"{model.spec.name}, SHA-256 {model.sha256} ({model.path})", needed=True)
     except VfxganError as error:
-        yield Found("model", False, str(error), needed=True)
+        if not any(detail.startswith(str(error)) for detail in said):
+            yield Found("model", False, str(error), needed=True)
     for name in CPU_RUNTIMES:
         yield _runtime(name, model)
     yield from _gpu(model)

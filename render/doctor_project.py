@@ -11,9 +11,9 @@ import OpenImageIO as oiio
 from vfxgan.errors import ModelError, UsageError, VfxganError
 from vfxgan.image_writing import check_compression
 from vfxgan.modelfile import model_of_project, read_model
-from vfxgan.path_map import this_system
+from vfxgan.path_map import WINDOWS, looks_like_windows, this_system
 from vfxgan.project import Project, look_for_project
-from vfxgan.project_report import Setting, settings_of_file
+from vfxgan.project_report import VARIABLES, Setting, settings_of_file
 from vfxgan.render.findings import Found
 from vfxgan.render.request import usable_cores
 from vfxgan.render.runtimes import installed
@@ -21,7 +21,7 @@ from vfxgan.render.spaces import conversion_of
 from vfxgan.versions import choose_target
 
 # Without these, a render that names nothing stops before the start.
-_NEEDED = ("colorspace", "ocio", "compression", "runtime")
+_NEEDED = ("model", "colorspace", "ocio", "compression", "runtime")
 
 
 def examine_project() -> Iterator[Found]:
@@ -43,7 +43,7 @@ def examine_project() -> Iterator[Found]:
 def _setting(project: Project, setting: Setting) -> Found:
     """A setting is shown with its own value also where the environment has another, which then is named."""
     look = _LOOKS.get(setting.name, _nothing)
-    needed = setting.name in _NEEDED and not (setting.name == "ocio" and os.environ.get("OCIO"))
+    needed = setting.name in _NEEDED and not os.environ.get(VARIABLES.get(setting.name, ""))
     try:
         detail = look(project)
     except VfxganError as error:
@@ -116,6 +116,26 @@ def _engine(project: Project) -> str:
     return found
 
 
+def _command(project: Project) -> str:
+    """A name alone is looked up on each node; a path of this system is most likely a place that nodes share."""
+    command, system = project.farm.command, this_system()
+    if project.farm.system != system or not Path(command).is_absolute():
+        return ""
+    if shutil.which(command) is None:
+        has = "cannot be run" if Path(command).exists() else "there is no such file"
+        raise UsageError(f"{command}: {has} on this machine; check that the nodes have it")
+    return ""
+
+
+def _system(project: Project) -> str:
+    """Whether the nodes can reach the folder that frames go below."""
+    system, here = project.farm.system, str(project.root)
+    there = project.path_map.to(system, here)
+    if system != this_system() and looks_like_windows(there) != (system == WINDOWS):
+        raise UsageError(f"{system}: no row of [[paths]] says what {here} is called there; add one")
+    return "" if there == here else f"where frames go below {there}"
+
+
 def _threads(project: Project) -> str:
     return f"{usable_cores()} cores are usable"
 
@@ -169,4 +189,6 @@ _LOOKS: dict[str, Callable[[Project], str]] = {
     "output.pattern": _pattern,
     "output.root": _check_root,
     "farm.to": _engine,
+    "farm.command": _command,
+    "farm.system": _system,
 }

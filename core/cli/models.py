@@ -36,6 +36,6 @@ def doctor() -> None:
     findings = examine_machine()
     for finding in findings:
         print(f"{finding.mark:8s} {finding.what:18s} {finding.detail}")
-    missing = [finding.what for finding in findings if finding.needed and not finding.ok]
+    missing = [finding.what.strip() for finding in findings if finding.needed and not finding.ok]
     if missing:
         raise RuntimeFailure(f"the default render cannot run: {', '.join(missing)}; see above for the remedy")

@@ -174,7 +174,7 @@ def doctor(cli: Any, name: str) -> tuple[str, str]:
     ("text", "name", "mark", "detail"),
     [
         ("model = 'tiny.onnx'", "model", "ok", "generator tiny, SHA-256"),
-        ("model = 'gone.onnx'", "model", "PROBLEM", "gone.onnx (from"),
+        ("model = 'gone.onnx'", "model", "MISSING", "gone.onnx (from"),
         ("upscaler = 'notes.txt'", "upscaler", "PROBLEM", "notes.txt: is not an ONNX file"),
         ("colorspace = 'ACEScg'", "colorspace", "ok", "ACEScg of ocio://"),
         ("colorspace = 'ACEScgg'", "colorspace", "MISSING", "has no space 'ACEScgg'; close names: ACEScg"),
@@ -197,6 +197,19 @@ def doctor(cli: Any, name: str) -> tuple[str, str]:
         ),
         ("[[paths]]\nlinux = '/tmp'\nwindows = 'P:'", "paths", "ok", "/tmp  (vfxgan.toml:1)"),
         ("[farm]\nto = 'openjd'", "farm.to", "ok", "openjd  (vfxgan.toml:2)"),
+        ("[farm]\ncommand = 'vfxgan'", "farm.command", "ok", "vfxgan  (vfxgan.toml:2)"),
+        ("[farm]\ncommand = '/bin/sh'", "farm.command", "ok", "/bin/sh  (vfxgan.toml:2)"),
+        ("[farm]\ncommand = '/no/vfxgan'", "farm.command", "PROBLEM", "/no/vfxgan: there is no such file on this"),
+        ("[farm]\ncommand = '/etc/passwd'", "farm.command", "PROBLEM", "/etc/passwd: cannot be run on this machine"),
+        ("[farm]\ncommand = 'P:/vfxgan'\nsystem = 'windows'", "farm.command", "ok", "P:/vfxgan  (vfxgan.toml:2)"),
+        ("[farm]\nsystem = 'windows'", "farm.system", "PROBLEM", "windows: no row of [[paths]] says what /"),
+        ("[farm]\nsystem = 'linux'", "farm.system", "ok", "linux  (vfxgan.toml:2)"),
+        (
+            "[farm]\nsystem = 'windows'\n[output]\nroot = '/show/r'\n[[paths]]\nlinux = '/show'\nwindows = 'P:'",
+            "farm.system",
+            "ok",
+            r"windows, where frames go below P:\r  (vfxgan.toml:2)",
+        ),
     ],
 )
 def test_doctor_says_of_each_setting_whether_it_holds(
@@ -224,6 +237,16 @@ def test_doctor_shows_problems_with_their_lines_and_fails(cli: Any, write: Calla
     assert result.code == 1
     assert f"MISSING  project file       {file}:3: farm.chunk is 0, not 1 … 100000" in result.out
     assert "cannot run: project file" in result.line
+
+
+@pytest.mark.parametrize("text", ["model = 'gone.onnx'\n", "model = 'notes.txt'\n", "colorspace = 'ACEScgg'\n"])
+def test_doctor_names_what_is_missing_once(text: str, cli: Any, write: Callable[[str], Path]) -> None:
+    Path("notes.txt").write_text("no model")
+    write(text)
+    result = cli("doctor")
+    assert len([line for line in result.out.splitlines() if line.startswith("MISSING")]) == 1, result.out
+    key = text.split()[0]
+    assert result.line == f"vfxgan: the default render cannot run: {key}; see above for the remedy"
 
 
 def test_doctor_names_a_folder_that_cannot_be_written_to(
