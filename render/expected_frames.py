@@ -158,9 +158,10 @@ def _wanted(
     if request.frames is not None:
         return dict.fromkeys(parse_frames(request.frames)), []
     plates = {number for source in sources.values() if source is not None for number in _on_disk(source)}
-    if plates:
-        return dict.fromkeys(plates), []
     found = {number for numbers in there.values() for number in numbers}
+    is_one = Path(request.out).is_file() and found <= plates
+    if plates and not is_one:
+        return dict.fromkeys(plates), []
     if not found:
         raise UsageError(f"{request.out!r}: no frames there; say which have to be, with --frames 1001-1100")
     holes = sorted(set(range(min(found), max(found))) - found) if max(found) - min(found) < 10 * len(found) else []
@@ -170,7 +171,8 @@ def _wanted(
 
 def _others(patterns: dict[str, Pattern], there: dict[str, dict[int, Path]], wanted: set[int]) -> list[str]:
     """What is in the folders beside the frames that have to be there."""
-    outside = sorted({number for numbers in there.values() for number in numbers} - wanted)
+    numbered = [there[view] for view, pattern in patterns.items() if pattern.padding]
+    outside = sorted({number for numbers in numbered for number in numbers} - wanted)
     notes = [f"{named(outside)}: there, too, and not looked at"] if outside else []
     strange = []
     for folder in sorted({pattern.folder for pattern in patterns.values()}):

@@ -72,6 +72,9 @@ def find_frames(text: str) -> list[Path]:
     path = Path(text)
     if path.is_dir():
         found = sorted(item for item in path.iterdir() if _is_frame(item))
+    elif has_views(text):
+        patterns = [parse_pattern(of_view(text, view), 1) for view in views_on_disk(text)]
+        found = [frame for pattern in patterns for frame in frames_on_disk(pattern).values()]
     elif set("#@%$") & set(path.name):
         found = list(frames_on_disk(parse_pattern(text, 2)).values())
     else:

@@ -7,6 +7,7 @@ import typer
 
 from vfxgan.cli import reading
 from vfxgan.cli.shared import BackgroundChoice, needs_extra
+from vfxgan.views import has_views
 
 CHECKPOINT_SUFFIXES = (".pt", ".pth", ".safetensors")
 
@@ -112,4 +113,6 @@ def contact_sheet(
 
 def _beside(out: Path) -> Path:
     folder = out if out.is_dir() else out.parent
+    while has_views(folder.name):  # the frames of all views are in one sheet
+        folder = folder.parent
     return folder.with_name(f"{folder.name}.png") if folder.name else Path("contact-sheet.png")

@@ -39,7 +39,8 @@ def verify(
         str | None, typer.Option("--in", help="Plates that the frames were made from: none may have changed.")
     ] = None,
     upscale: Annotated[
-        list[str] | None, typer.Option("--upscale", help="For --rerender: the upscaler behind the frames' generator.")
+        list[str] | None,
+        typer.Option("--upscale", metavar="<str>", help="For --rerender: the upscaler behind the frames' generator."),
     ] = None,
     mix_runtimes: Annotated[
         bool, typer.Option("--mix-runtimes", help="Frames of several runtimes or machines are no problem.")
@@ -53,7 +54,7 @@ def verify(
     cpu_isa: CpuIsa = None,
     progress: Annotated[ProgressChoice, typer.Option(help="How progress is shown.")] = ProgressChoice.bar,
 ) -> None:
-    """Check frames by the digests they carry; a whole sequence with --frames, --like or --manifest.
+    """Check frames by the digests they carry; a whole sequence with --frames, --in, --like or --manifest.
 
     Of a sequence, what is missing, damaged, or of another render is named, with the one command that repairs it.
     """
@@ -71,8 +72,9 @@ def verify(
     again = Again(rerender, model, plates, tuple(upscale or ()))
     signatures = Signatures(trust, require_signed)
     signatures.check()
+    held_against = plates is not None and not rerender  # else they are what the sample is made from
     with sigterm_interrupts():
-        if (frames, start_frame, like, manifest) == (None,) * 4 and not mix_runtimes:
+        if (frames, start_frame, like, manifest) == (None,) * 4 and not (mix_runtimes or held_against):
             _verify_each(out, seeds, again, signatures, progress)
             return
         verify_sequence(

@@ -436,3 +436,29 @@ def test_the_repair_of_frames_of_a_held_cpu_holds_it_too(start: Any, tiny: Path,
     code, err = run(*repair)
     assert code == 0, err
     assert Path("a/0001.exr").read_bytes() == before
+
+
+def test_plates_are_held_against_frames_without_a_range_too(cli: Any, tiny: Path) -> None:
+    for view, seeds in (("left", "1-3"), ("right", "11-13")):
+        rendered(cli, tiny, "--seeds", seeds, "--start-frame", "1", "--out", f"p/{view}/####.exr")
+    rendered(cli, "upscaler", "--in", "p/%V/####.exr", "--out", "up/%V/c.####.exr")
+    both, plates = "up/%V/c.####.exr", ("--in", "p/%V/####.exr")
+    assert cli("verify", both).out == "6 frames are whole\n"
+    again = cli("verify", both, *plates, "--rerender", 6)
+    assert again.out == "6 frames are whole, 6 of them rendered again: to the same bytes\n"
+    assert cli("verify", both, *plates).code == 0
+    sheet = cli("contact-sheet", both)
+    assert sheet.out.startswith("up.png: 6 frames"), sheet
+    one = cli("verify", "up/left/c.0002.exr", "--in", "p/left/####.exr")
+    assert (one.code, one.out) == (0, "1 frame is whole\n")
+    Path("up/left/c.0001.exr").unlink()
+    rendered(cli, tiny, "--seeds", "7", "--start-frame", "3", "--out", "p/right/####.exr", "--overwrite")
+    result = cli("verify", both, *plates)
+    assert result.code == 1
+    assert "1 missing (1), 1 foreign (3)" in result.line
+    assert cli(*repair_of(result.line)).code == 0
+    assert cli("verify", both, *plates).code == 0
+    rendered(cli, "upscaler", "--in", "p/left/0001.exr", "--out", "one.exr")
+    alone = cli("verify", "one.exr", "--in", "p/left/0001.exr")
+    assert (alone.code, alone.out) == (0, "1 frame is whole\n")
+    assert "there, too" not in alone.err
