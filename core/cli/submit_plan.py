@@ -140,14 +140,22 @@ def _collisions(jobs: Sequence[Planned]) -> list[str]:
 def _one(
     claims: ExitStack, asked: Asked, arguments: Sequence[str], shot: str | None, progress: str | None, claim: bool
 ) -> Planned:
+    from vfxgan.errors import UsageError
     from vfxgan.farm.plan import plan_job
+    from vfxgan.path_map import WINDOWS, looks_like_windows
     from vfxgan.project import find_project
 
     project = find_project()
     settings = project.farm
 
     def there(text: str) -> str:
-        return project.path_map.to(settings.system, text)
+        named = project.path_map.to(settings.system, text)
+        if settings.system == WINDOWS and not looks_like_windows(named):
+            raise UsageError(
+                f"{text!r} is no path of Windows, which the farm's nodes run (farm.system), and no row of [[paths]] in "
+                "vfxgan.toml maps it; add one"
+            )
+        return named
 
     found = claims.enter_context(farm_render(arguments, shot, asked.cores, there, claim=claim))
     return Planned(plan_job(found.part, _options(asked, found, settings, shot, there), progress), found)

@@ -26,13 +26,13 @@ def _tasks(step: Step) -> Iterator[tuple[str, ...]]:
 
 
 def order_note(job: FarmJob) -> str:
-    """Which lines need which: `line 1 Engine, then 2-51 Render, then 52 Verify`."""
+    """Which lines need which: `line 1 Engine, then lines 2-51 Render, then line 52 Verify`."""
     parts, line = [], 1
     for step in job.steps:
         count = max(1, len(step.chunks))
-        parts.append(f"{line}-{line + count - 1} {step.name}" if count > 1 else f"{line} {step.name}")
+        parts.append(f"lines {line}-{line + count - 1} {step.name}" if count > 1 else f"line {line} {step.name}")
         line += count
-    return f"lines {', then '.join(parts)}"
+    return ", then ".join(parts)
 
 
 def write_commands(job: FarmJob, folder: Path) -> list[Path]:

@@ -145,6 +145,7 @@ def test_lines_for_windows_are_quoted_for_windows_and_their_paths_mapped(cli: An
 def test_a_path_that_windows_nodes_cannot_know_is_refused(cli: Any, tiny: Path, tmp_path: Path) -> None:
     rows = f'[[paths]]\nlinux = "{tmp_path}"\nwindows = "P:\\\\show"\n'
     Path("vfxgan.toml").write_text(f'[farm]\nsystem = "windows"\n{rows}')
+    Path("plate").mkdir()
     write_picture(Path("plate/0001.exr"), BLACK)
     lost = f"{tmp_path.parent}/lost/####.exr"
     for words, path in (
@@ -185,13 +186,12 @@ def test_certificate_and_key_are_checked_where_the_job_is_submitted(cli: Any, ti
     assert result.code == 2
     assert "--sign: nope.pem: no such file" in result.line
     assert not Path("farm").exists()
-    rows = (
-        f'[[paths]]\nlinux = "{tmp_path}"\nwindows = "P:\\\\show"\n[[paths]]\nlinux = "{tiny.parent}"\nwindows = "M:"\n'
-    )
+    roots = {"P:/show": tmp_path, "M:/models": tiny.parent}
+    rows = "".join(f'[[paths]]\nlinux = "{here}"\nwindows = "{there}"\n' for there, here in roots.items())
     Path("vfxgan.toml").write_text(f'[farm]\nsystem = "windows"\n{rows}')
     result = cli(*line)
     assert result.code == 0, result
-    assert r"note: --sign: nope.pem is not there and was not checked; the nodes read P:\show\nope.pem" in result.err
+    assert "note: --sign: nope.pem is not there and was not checked; the nodes read P:/show/nope.pem" in result.err
 
 
 def test_what_the_submitter_meant_is_written_out(
