@@ -4,6 +4,7 @@ A hook names two places: the plug-in's folder in this installation, and the vfxg
 an artist's PATH seldom has that. docs/decisions/0014-hosts.md
 """
 
+import contextlib
 import os
 import shutil
 import sys
@@ -33,12 +34,14 @@ class Change:
     Attributes:
         said: one line for the user, of what was or would be done.
         data: its new content; None: it is removed. The same as before: nothing is done.
+        folder: removed after the file where nothing else is in it: one that `install` makes where it is missing.
     """
 
     path: Path
     said: str
     before: bytes | None
     data: bytes | None
+    folder: Path | None = None
 
     @property
     def is_none(self) -> bool:
@@ -51,12 +54,19 @@ class Change:
         try:
             if self.data is None:
                 self.path.unlink()
+                _remove_if_empty(self.folder)
             else:
                 _replace(self.path, self.data)
         except OSError as error:
             raise TargetError(
                 f"{self.path} cannot be written ({error.strerror}); choose another folder with --into"
             ) from error
+
+
+def _remove_if_empty(folder: Path | None) -> None:
+    if folder is not None:
+        with contextlib.suppress(OSError):  # it holds other things, or is a link to a folder
+            folder.rmdir()
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -111,8 +121,8 @@ def followed(path: Path) -> Path:
         raise TargetError(f"{path} is a link that leads nowhere ({error}); correct it") from error
 
 
-def existing(folder: Path, makes_it: bool = False) -> Path:
-    """Check a folder that was named. Raises TargetError."""
-    if folder.is_dir() or (makes_it and folder.parent.is_dir() and not folder.exists()):
+def existing(folder: Path) -> Path:
+    """Check a folder that was named: none is made of a name that may be mistyped. Raises TargetError."""
+    if folder.is_dir():
         return folder
     raise TargetError(f"{folder} is no folder; check --into")

@@ -14,7 +14,8 @@ from vfxgan.errors import TargetError, UsageError
 from vfxgan.hooks import VARIABLE, Change, Place, existing, followed, read
 
 NAME = "vfxgan.json"
-PLUGIN = "VFXGAN_HOUDINI"  # the variable by which a file is known to be ours
+PLUGIN = "VFXGAN_HOUDINI"  # the variable of the plug-in's folder
+_KEYS, _VARIABLES = {"env", "hpath"}, {PLUGIN, VARIABLE, "PYTHONPATH"}  # all that we ever wrote
 _PREFERENCES = re.compile(r"(houdini)?\d+\.\d+")  # Houdini's folder of preferences for one version
 
 
@@ -35,10 +36,14 @@ def uninstall(into: Path | None) -> list[Change]:
     """Remove it wherever it is, or from the folder that was named."""
     folders = [_packages(existing(into))] if into else _default_folders()
     paths = [followed(folder / NAME) for folder in folders]
-    found = [(path, read(path)) for path in paths]
-    for path, before in found:
+    found = [(path, read(path), folder) for path, folder in zip(paths, folders, strict=True)]
+    for path, before, _ in found:
         _check_ours(path, before)
-    there = [Change(path, f"{path}: removed", before, None) for path, before in found if before is not None]
+    there = [
+        Change(path, f"{path}: removed", before, None, None if folder == into else folder)
+        for path, before, folder in found
+        if before is not None
+    ]
     return there or [Change(paths[0], f"{paths[0]}: nothing to do, there is no package of vfxgan", None, None)]
 
 
@@ -69,8 +74,9 @@ def _packages(folder: Path) -> Path:
 
 def _package(place: Place) -> bytes:
     """The packaged file with its place written out. Raises TargetError: Houdini could not read the path."""
-    if "$" in place.plugin + place.command:
-        raise TargetError(f"{place.plugin}: Houdini takes $ for a variable; install vfxgan in a folder without one")
+    for named in (place.plugin, place.command):
+        if "$" in named:
+            raise TargetError(f"{named}: Houdini takes $ for a variable; install vfxgan in a folder without one")
     package = json.loads(Path(place.plugin, "package", NAME).read_text(encoding="utf-8"))
     package["env"][0] = {PLUGIN: place.plugin}
     package["env"].append({VARIABLE: place.command})
@@ -78,12 +84,22 @@ def _package(place: Place) -> bytes:
 
 
 def _check_ours(path: Path, data: bytes | None) -> None:
+    """Raises TargetError: `install` did not write it (as the packaged one), or not all of it."""
     if data is None:
         return
     try:
-        entries = json.loads(data)["env"]
-        is_ours = any(PLUGIN in entry for entry in entries)
+        package = json.loads(data)
+        variables = {name for entry in package["env"] for name in entry}
     except (ValueError, TypeError, KeyError):
-        is_ours = False
-    if not is_ours:
-        raise TargetError(f"{path} is not of vfxgan; it was left alone: move it away, or name another folder by --into")
+        package, variables = {}, set()
+    if not {PLUGIN, VARIABLE} <= variables:
+        raise TargetError(
+            f"{path} was not written by vfxgan plugins install; it was left alone: move it away, or name another "
+            "folder by --into"
+        )
+    theirs = sorted((set(package) - _KEYS) | (variables - _VARIABLES))
+    if theirs:
+        raise TargetError(
+            f"{path} holds more than vfxgan wrote ({', '.join(theirs)}); it was left alone: move that to a package "
+            "file of your own"
+        )

@@ -20,7 +20,9 @@ _OURS = re.compile(rb"^[^\n]*" + re.escape(MARK.encode()) + rb"(?P<also>[^\r\n]*
 
 def install(into: Path | None, place: Place) -> list[Change]:
     """Add or correct the line. Raises TargetError: the file cannot be read, or would not run."""
-    path = _init(into, may_make=True)
+    path = _init(into)
+    if path.parent == Path(place.plugin).resolve():
+        raise TargetError(f"{path.parent} is the plug-in itself; name your own folder by --into, as ~/.nuke")
     before = read(path)
     found = _ours(path, before)
     line = _line(place)
@@ -38,7 +40,7 @@ def install(into: Path | None, place: Place) -> list[Change]:
 
 def uninstall(into: Path | None) -> list[Change]:
     """Take the line out again; the file too, where it came with it and holds nothing else."""
-    path = _init(into, may_make=False)
+    path = _init(into)
     before = read(path)
     found = _ours(path, before)
     if found is None or before is None:
@@ -46,17 +48,22 @@ def uninstall(into: Path | None) -> list[Change]:
     also = found["also"].decode()
     head, tail = before[: found.start()], before[found.end() :]
     if also == ENDED_LINE and not tail:
-        head = head.removesuffix(b"\n").removesuffix(b"\r")
+        head = head.removesuffix(b"\r\n" if found.group().endswith(b"\r\n") else b"\n")  # as it was added
     left = head + tail
     if not left and also == NEW_FILE:
-        return [Change(path, f"{path}: removed, since nothing else was in it", before, None)]
+        return [
+            Change(path, f"{path}: removed, since nothing else was in it", before, None, None if into else _default())
+        ]
     return [Change(path, f"{path}: the line of vfxgan is removed", before, left)]
 
 
-def _init(into: Path | None, may_make: bool) -> Path:
+def _init(into: Path | None) -> Path:
+    return followed((existing(into) if into else _default()) / "init.py")
+
+
+def _default() -> Path:
     """On Windows, Nuke looks at HOME before the user's profile."""
-    folder = existing(into, may_make) if into else Path(os.environ.get("HOME") or Path.home()) / ".nuke"
-    return followed(folder / "init.py")
+    return Path(os.environ.get("HOME") or Path.home()) / ".nuke"
 
 
 def _line(place: Place) -> str:
@@ -82,7 +89,7 @@ def _appended(before: bytes | None, line: str) -> bytes:
 
 
 def _check(path: Path, before: bytes | None, data: bytes) -> None:
-    """A file that does not end where a statement ends would take the line into its last one."""
+    """A file that ends in the middle of a statement is no Python either: the line always stands by itself."""
     for text in (before or b"", data):
         try:
             with warnings.catch_warnings():
@@ -93,5 +100,3 @@ def _check(path: Path, before: bytes | None, data: bytes) -> None:
             raise TargetError(
                 f"{path} is no Python that runs ({error.args[0]}, line {line}); correct it first: Nuke stops there"
             ) from error
-    if len(ast.parse(data).body) != len(ast.parse(before or b"").body) + 3:
-        raise TargetError(f"{path} does not end with the end of a statement; add an empty line")

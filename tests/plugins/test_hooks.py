@@ -66,6 +66,8 @@ class TestNuke:
             b"# no end of the last line",
             b"if True:\n    x = 1",
             b"import nuke\r\nx = 2\r\n",
+            b"import nuke\r\nx = 2",
+            b"a = 1\r",
             "\ufeff# größe\n".encode(),
             b"'''a text'''\n\n\n",
         ],
@@ -87,6 +89,47 @@ class TestNuke:
         assert cli("plugins", "uninstall", "nuke", "--into", folder).code == 0
         assert files_in(folder) == untouched
         assert "nothing to do" in cli("plugins", "uninstall", "nuke", "--into", folder).out
+
+    def test_a_folder_that_install_made_goes_with_the_hook_unless_it_is_used(
+        self, cli: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "home" / ".nuke"
+        cli("plugins", "install", "nuke")
+        assert cli("plugins", "uninstall", "nuke").code == 0
+        assert not folder.exists()
+        cli("plugins", "install", "nuke")
+        (folder / "menu.py").touch()
+        assert cli("plugins", "uninstall", "nuke").code == 0
+        assert [path.name for path in folder.iterdir()] == ["menu.py"]
+
+    def test_the_line_ends_as_the_files_others_do(self, cli: Callable[..., Any], tmp_path: Path) -> None:
+        for before in (b"a = 1\r\n", b"a = 1\r\nb = 2"):
+            (tmp_path / "init.py").write_bytes(before)
+            cli("plugins", "install", "nuke", "--into", tmp_path)
+            data = (tmp_path / "init.py").read_bytes()
+            assert data.count(b"\r\n") == data.count(b"\n") == len(before.splitlines()) + 1
+
+    def test_two_lines_of_it_are_for_a_person_to_choose_from(self, cli: Callable[..., Any], tmp_path: Path) -> None:
+        init = tmp_path / "init.py"
+        cli("plugins", "install", "nuke", "--into", tmp_path)
+        init.write_bytes(init.read_bytes() * 2)
+        for verb in ("install", "uninstall"):
+            result = cli("plugins", verb, "nuke", "--into", tmp_path)
+            assert (result.code, result.line) == (
+                2,
+                f"vfxgan: {init} has 2 lines of vfxgan; remove all of them but one",
+            )
+
+    def test_nukes_home_comes_before_the_users_profile(
+        self, cli: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Path, "home", classmethod(lambda cls: tmp_path / "profile"))
+        assert cli("plugins", "install", "nuke").out.startswith(f"{tmp_path}/home/.nuke/init.py: ")
+
+    def test_the_plugins_own_folder_is_no_place_for_its_hook(self, cli: Callable[..., Any]) -> None:
+        folder = Path(cli("plugins", "path", "nuke").out.strip())
+        result = cli("plugins", "install", "nuke", "--into", folder, "--dry-run")
+        assert (result.code, "is the plug-in itself; name your own folder by --into" in result.line) == (2, True)
 
     def test_what_was_written_after_it_stays(self, cli: Callable[..., Any], tmp_path: Path) -> None:
         init = tmp_path / "init.py"
@@ -142,8 +185,9 @@ class TestNuke:
         assert (tmp_path / "init.py").read_bytes() == before
 
     def test_a_folder_that_cannot_be_used_is_one_line(self, cli: Callable[..., Any], tmp_path: Path) -> None:
-        result = cli("plugins", "install", "nuke", "--into", tmp_path / "a" / "b")
-        assert (result.code, result.line) == (2, f"vfxgan: {tmp_path}/a/b is no folder; check --into")
+        for host in ("nuke", "houdini"):
+            result = cli("plugins", "install", host, "--into", tmp_path / "mistyped")
+            assert (result.code, result.line) == (2, f"vfxgan: {tmp_path}/mistyped is no folder; check --into")
         (tmp_path / "init.py").mkdir()
         result = cli("plugins", "install", "nuke", "--into", tmp_path)
         assert (result.code, "cannot be read (Is a directory)" in result.line) == (2, True)
@@ -187,8 +231,53 @@ class TestHoudini:
         assert ": corrected, for" in cli("plugins", "install", "houdini").out
         assert path.read_bytes() == right
         assert cli("plugins", "uninstall", "houdini").code == 0
-        assert files_in(preferences) == {}
+        assert list(preferences.iterdir()) == [], "the folder that install made is gone too"
         assert "nothing to do" in cli("plugins", "uninstall", "houdini").out
+
+    def test_other_packages_and_a_folder_that_was_named_stay(self, cli: Callable[..., Any], preferences: Path) -> None:
+        packages = preferences / "packages"
+        cli("plugins", "install", "houdini")
+        (packages / "other.json").touch()
+        assert cli("plugins", "uninstall", "houdini").code == 0
+        assert [path.name for path in packages.iterdir()] == ["other.json"]
+        (packages / "other.json").unlink()
+        cli("plugins", "install", "houdini", "--into", packages)
+        assert cli("plugins", "uninstall", "houdini", "--into", packages).code == 0
+        assert packages.is_dir()
+
+    @pytest.mark.parametrize("theirs", ["enable", "OCIO"])
+    def test_what_somebody_added_to_the_package_is_never_lost(
+        self, cli: Callable[..., Any], preferences: Path, theirs: str
+    ) -> None:
+        path = preferences / "packages" / "vfxgan.json"
+        cli("plugins", "install", "houdini")
+        package = json.loads(path.read_bytes())
+        if theirs == "enable":
+            package["enable"] = "houdini_version >= '20.5'"
+        else:
+            package["env"].append({"OCIO": "/show/config.ocio"})
+        path.write_text(json.dumps(package), encoding="utf-8")
+        before = path.read_bytes()
+        for verb in ("install", "uninstall"):
+            result = cli("plugins", verb, "houdini")
+            assert (result.code, f"holds more than vfxgan wrote ({theirs}); it was left" in result.line) == (2, True)
+        assert path.read_bytes() == before
+
+    def test_the_packaged_file_itself_is_left_alone(self, cli: Callable[..., Any]) -> None:
+        package = PLUGINS / "houdini" / "package"
+        for verb in ("install", "uninstall"):
+            result = cli("plugins", verb, "houdini", "--into", package, "--dry-run")
+            assert (result.code, "was not written by vfxgan plugins install" in result.line) == (2, True)
+
+    def test_a_path_that_houdini_would_take_for_a_variable_is_refused(
+        self, cli: Callable[..., Any], preferences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "$SHOW").mkdir()
+        (tmp_path / "$SHOW" / "vfxgan").symlink_to(VFXGAN)
+        monkeypatch.setattr("sys.argv", [str(tmp_path / "$SHOW" / "vfxgan")])
+        result = cli("plugins", "install", "houdini")
+        assert (result.code, "$SHOW/vfxgan: Houdini takes $ for a variable" in result.line) == (2, True)
+        assert list(preferences.iterdir()) == []
 
     def test_several_houdinis_need_a_choice_and_are_all_uninstalled(
         self, cli: Callable[..., Any], preferences: Path
@@ -224,7 +313,10 @@ class TestHoudini:
         (tmp_path / "vfxgan.json").write_bytes(before)
         for verb in ("install", "uninstall"):
             result = cli("plugins", verb, "houdini", "--into", tmp_path)
-            assert (result.code, "is not of vfxgan; it was left alone" in result.line) == (2, True)
+            assert (result.code, "was not written by vfxgan plugins install; it was left alone" in result.line) == (
+                2,
+                True,
+            )
         assert (tmp_path / "vfxgan.json").read_bytes() == before
 
 
