@@ -1,5 +1,6 @@
 """Hosts' modules as doubles, and the folders that a host puts on its Python path."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -59,6 +60,20 @@ def hou(host_paths: list[Path], recording: Recording, monkeypatch: pytest.Monkey
         return hou_double.HOST
 
     return start
+
+
+@pytest.fixture
+def is_alive() -> Callable[[int], bool]:
+    """Is there a process of that pid? One that ended, and for which nobody has waited, counts too."""
+
+    def look(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    return look
 
 
 def _forget() -> None:

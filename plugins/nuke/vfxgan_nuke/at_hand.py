@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,10 @@ from vfxgan_nuke.sequences import beside_script, file_name, is_sequence, nuke_na
 
 GENERATOR, UPSCALER, TRANSLATOR = "generator", "upscaler", "translator"
 HERE = "this machine"
+PACKAGED = "packaged"
 NAMED_PROBLEMS = 3
+ASK_WITHIN_S = 60.0
+LOOK_EVERY_S = 0.1  # at the artist's wish to stop
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class AtHand:
         """The model of that label."""
         return next(model for model in self.models if model.label == label)
 
-    def output(self, model: Model, name: str = "", plate: str = "") -> str:
+    def output(self, model: Model, is_cancelled: Callable[[], bool], name: str = "", plate: str = "") -> str:
         """Where frames of this model go: by the project's convention, else beside the script; it asks the command.
 
         Args:
@@ -64,6 +68,7 @@ class AtHand:
         Returns:
             "" where something is lacking that the artist knows: the script was not saved, or its name is no shot's.
         Raises:
+            Withdrawn: `is_cancelled` said yes.
             ClientError: the convention cannot be filled in.
         """
         if self.pattern is None:
@@ -77,27 +82,27 @@ class AtHand:
             words += ["--version", "next"]
         if "{view}" in self.pattern and "%V" in plate:
             words += ["--view", "%V"]
-        output = ask(self.command, words, folder=self.folder)["output"]
+        output = ask(self.command, words, self.folder, ASK_WITHIN_S, is_cancelled)["output"]
         return nuke_name(output) if output else ""
 
 
-def look_up(kinds: Sequence[str], script: str, folder: str | None) -> AtHand:
+def look_up(kinds: Sequence[str], script: str, folder: str | None, is_cancelled: Callable[[], bool]) -> AtHand:
     """Ask the command.
 
     Args:
         kinds: of models: generator, upscaler, translator.
         folder: of the script, from which a project file is looked for upward.
+        is_cancelled: asked in this thread.
     Raises:
+        Withdrawn: `is_cancelled` said yes.
         ClientError: there is no command, it is too old, or it failed.
-        Refusal: there is no model of these kinds, or the project file is wrong.
+        Refusal: the project file or a model that it or the environment names is wrong, or there is none of these kinds.
     """
     command = find_command()
-    with ThreadPoolExecutor(2) as threads:  # at once: the artist waits for the panel
-        listed = threads.submit(ask, command, ["models", "--json"], folder)
-        project = threads.submit(ask, command, ["project", "--json"], folder).result()
-    models = _models(listed.result(), kinds)
+    project, listed = _ask_at_once(command, (["project", "--json"], ["models", "--json"]), folder, is_cancelled)
     if project["problems"]:
         raise Refusal("; ".join(project["problems"][:NAMED_PROBLEMS]))
+    models = _models(listed, kinds)
     settings = project["settings"]
     return AtHand(
         command=command,
@@ -110,14 +115,31 @@ def look_up(kinds: Sequence[str], script: str, folder: str | None) -> AtHand:
     )
 
 
+def _ask_at_once(
+    command: Command, questions: Sequence[Sequence[str]], folder: str | None, is_cancelled: Callable[[], bool]
+) -> list[Any]:
+    """The artist waits for the panel. Nuke's bar is this thread's, so that the others look at a flag."""
+    withdrawn = threading.Event()
+    with ThreadPoolExecutor(len(questions)) as threads:
+        asked = [threads.submit(ask, command, words, folder, ASK_WITHIN_S, withdrawn.is_set) for words in questions]
+        while wait(asked, timeout=LOOK_EVERY_S).not_done:
+            if is_cancelled():
+                withdrawn.set()
+    return [each.result() for each in asked]
+
+
 def _models(listed: Sequence[dict[str, Any]], kinds: Sequence[str]) -> tuple[Model, ...]:
+    broken = [item for item in listed if item["problem"]]
+    named = [item for item in broken if item["origin"] != PACKAGED or item["default"]]
+    if named:  # another in its place would be a picture that nobody ordered
+        raise Refusal("; ".join(f"{item['origin']}: {item['problem']}" for item in named))
     fit = [item for item in listed if not item["problem"] and item["kind"] in kinds]
     if not fit:
-        broken = "".join(f"; {item['origin']}: {item['problem']}" for item in listed if item["problem"])
+        ours = "".join(f"; {item['problem']}" for item in broken)
         raise Refusal(
-            f"there is no {' or '.join(kinds)} at hand; name one in vfxgan.toml (model = …) or $VFXGAN_MODEL{broken}"
+            f"there is no {' or '.join(kinds)} at hand; name one in vfxgan.toml (model = …) or $VFXGAN_MODEL{ours}"
         )
-    fit.sort(key=lambda item: (not item["default"], item["origin"] == "packaged"))  # those of the show before ours
+    fit.sort(key=lambda item: (not item["default"], item["origin"] == PACKAGED))  # those of the show before ours
     labels = [_label(item) for item in fit]
     return tuple(
         Model(label if labels.count(label) == 1 else f"{label}, {item['path']}", item["name"], _word_of(item))
@@ -127,7 +149,7 @@ def _models(listed: Sequence[dict[str, Any]], kinds: Sequence[str]) -> tuple[Mod
 
 def _word_of(item: dict[str, Any]) -> str:
     """A packaged model has its name on every machine, and its path on this one."""
-    return str(item["name"] if item["origin"] == "packaged" else item["path"])
+    return str(item["name"] if item["origin"] == PACKAGED else item["path"])
 
 
 def _label(item: dict[str, Any]) -> str:

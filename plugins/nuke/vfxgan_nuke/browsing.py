@@ -84,11 +84,15 @@ def draw(at_hand: AtHand, browse: Browse, shown: Shown) -> Rendered:
 
     Returns:
         Of the sheet, as one picture.
+    Raises:
+        RenderCancelled, Withdrawn: `shown` said so.
+        RenderFailed, ClientError: as `render`.
     """
     frames = render(at_hand.command, browse.elements, at_hand.folder, shown)
     shown.tell("the contact sheet")
     words = ["contact-sheet", str(Path(browse.elements.out).parent), "--to", browse.sheet, "--json"]
-    facts = ask(at_hand.command, [*words, "--cell", str(browse.cell_px)], at_hand.folder, SHEET_TAKES_S)
+    words += ["--cell", str(browse.cell_px)]
+    facts = ask(at_hand.command, words, at_hand.folder, SHEET_TAKES_S, shown.is_cancelled)
     return Rendered(
         browse.sheet, {1: browse.sheet}, frames.failed, [*frames.warnings, *facts["problems"]], colourspace=SRGB
     )

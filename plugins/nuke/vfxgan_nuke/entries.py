@@ -11,6 +11,7 @@ from typing import TypeVar, Union
 
 import nuke
 
+from vfxgan_client import Withdrawn
 from vfxgan_nuke import browsing, generating, processing
 from vfxgan_nuke.at_hand import GENERATOR, HERE, TRANSLATOR, UPSCALER, AtHand, look_up
 from vfxgan_nuke.background import in_background
@@ -37,8 +38,8 @@ def generate(wish: generating.Wish | None = None, beside: str = "") -> None:
         script = replace(script, beside=beside)
 
     def looked_up(shown: Shown) -> tuple[AtHand, str]:
-        at_hand = look_up([GENERATOR], script.path, script.folder)
-        return at_hand, at_hand.output(at_hand.models[0])
+        at_hand = look_up([GENERATOR], script.path, script.folder, shown.is_cancelled)
+        return at_hand, at_hand.output(at_hand.models[0], shown.is_cancelled)
 
     def show(found: tuple[AtHand, str]) -> None:
         at_hand, output = found
@@ -57,7 +58,7 @@ def browse() -> None:
     script = read_script()
 
     def looked_up(shown: Shown) -> tuple[AtHand, str]:
-        at_hand = look_up([GENERATOR], script.path, script.folder)
+        at_hand = look_up([GENERATOR], script.path, script.folder, shown.is_cancelled)
         return at_hand, browsing.default_sheet(at_hand)
 
     def show(found: tuple[AtHand, str]) -> None:
@@ -81,7 +82,7 @@ def _generate(script: Script, at_hand: AtHand, output: str, fields: Sequence[Fie
     )
     if answers["out"] == output and answers["model"] != at_hand.models[0].label:
         chosen = at_hand.model(answers["model"])
-        work.name_output = lambda: at_hand.output(chosen)
+        work.name_output = lambda shown: at_hand.output(chosen, shown.is_cancelled)
     work.start(order, answers["place"])
 
 
@@ -90,9 +91,10 @@ def _process() -> None:
     plate = selected_plate(script)
 
     def looked_up(shown: Shown) -> tuple[AtHand, str]:
-        at_hand = look_up([UPSCALER, TRANSLATOR], script.path, script.folder)
+        at_hand = look_up([UPSCALER, TRANSLATOR], script.path, script.folder, shown.is_cancelled)
         model = at_hand.models[0]
-        return at_hand, at_hand.output(model, processing.frames_name(plate, model.name), plate.file)
+        name = processing.frames_name(plate, model.name)
+        return at_hand, at_hand.output(model, shown.is_cancelled, name, plate.file)
 
     def show(found: tuple[AtHand, str]) -> None:
         at_hand, output = found
@@ -110,7 +112,8 @@ def _ask_process(plate: Plate, at_hand: AtHand, output: str, fields: Sequence[Fi
     work = _Work(at_hand, plate.node, again=lambda: _ask_process(plate, at_hand, output, again), like=plate.node)
     if answers["out"] == output and answers["model"] != at_hand.models[0].label:
         chosen = at_hand.model(answers["model"])
-        work.name_output = lambda: at_hand.output(chosen, processing.frames_name(plate, chosen.name), plate.file)
+        name = processing.frames_name(plate, chosen.name)
+        work.name_output = lambda shown: at_hand.output(chosen, shown.is_cancelled, name, plate.file)
     work.start(order, answers["place"])
 
 
@@ -157,26 +160,27 @@ class _Work:
 
     def __init__(self, at_hand: AtHand, beside: str, again: Callable[[], None], like: str = "") -> None:
         self.at_hand, self.beside, self.again, self.like = at_hand, beside, again, like
-        self.name_output: Callable[[], str] | None = None
+        self.name_output: Callable[[Shown], str] | None = None
 
     def start(self, order: Order, place: str) -> None:
         """Start it, and return."""
         if place == HERE:
             in_background("vfxgan: render", lambda shown: self._render(order, shown), self._make_read, self._refused)
         else:
-            in_background("vfxgan: to the farm", lambda shown: self._submit(order), say_lines, self._refused)
+            in_background("vfxgan: to the farm", lambda shown: self._submit(order, shown), say_lines, self._refused)
 
     def _render(self, order: Order, shown: Shown) -> Rendered:
-        return render(self.at_hand.command, self._named(order), self.at_hand.folder, shown)
+        return render(self.at_hand.command, self._named(order, shown), self.at_hand.folder, shown)
 
-    def _submit(self, order: Order) -> list[str]:
-        assert self.at_hand.farm is not None
-        return submit(self.at_hand.command, self._named(order), self.at_hand.farm, self.at_hand.folder)
+    def _submit(self, order: Order, shown: Shown) -> list[str]:
+        at_hand = self.at_hand
+        assert at_hand.farm is not None
+        return submit(at_hand.command, self._named(order, shown), at_hand.farm, at_hand.folder, shown.is_cancelled)
 
-    def _named(self, order: Order) -> Order:
+    def _named(self, order: Order, shown: Shown) -> Order:
         if self.name_output is None:
             return order
-        named = replace(order, out=self.name_output())
+        named = replace(order, out=self.name_output(shown))
         named.check()
         return named
 
@@ -206,8 +210,8 @@ def with_refusals(action: Callable[[], object]) -> None:
 
 
 def say(error: Exception) -> None:
-    """One line."""
-    if not isinstance(error, RenderCancelled):
+    """One line; nothing of what the artist cancelled."""
+    if not isinstance(error, (RenderCancelled, Withdrawn)):
         nuke.message(f"vfxgan: {' '.join(str(error).split())}")
 
 

@@ -86,7 +86,7 @@ def render(command: Command, order: Elements | Plates, folder: str | None, shown
 
     Raises:
         RenderFailed: no frame came, or the command could not go on; the frames before are whole.
-        RenderCancelled: `shown` said so.
+        RenderCancelled, Withdrawn: `shown` said so.
         ClientError: it could not be started.
     """
     rendered = Rendered(order.out)
@@ -95,7 +95,7 @@ def render(command: Command, order: Elements | Plates, folder: str | None, shown
         raise RenderCancelled(f"stopped after {last.done} of {last.total} frames, which are whole in {order.out}")
     if isinstance(last, Failed) and (last.code != SOME_FRAMES_FAILED or not rendered.paths):
         raise RenderFailed(last.reason, last.code)
-    rendered.colourspace = _colourspace(command, order, rendered, folder)
+    rendered.colourspace = _colourspace(command, order, rendered, folder, shown)
     return rendered
 
 
@@ -133,14 +133,17 @@ def _take(event: Event, shown: Shown, rendered: Rendered) -> None:
         shown.advance(event, next(reversed(rendered.paths), None))
 
 
-def _colourspace(command: Command, order: Elements | Plates, rendered: Rendered, folder: str | None) -> str:
+def _colourspace(
+    command: Command, order: Elements | Plates, rendered: Rendered, folder: str | None, shown: Shown
+) -> str:
     """As ordered, else what a frame itself says, since the project's settings and the command's defaults are in it."""
     if isinstance(order, Elements) and order.colourspace is not None:
         return order.colourspace
-    facts = ask(command, ["inspect", "--json", rendered.paths[rendered.first]], folder=folder)
+    frame = rendered.paths[rendered.first]
+    facts = ask(command, ["inspect", "--json", frame], folder=folder, is_cancelled=shown.is_cancelled)
     recipe = facts.get("recipe")
     if recipe is None:
-        raise ClientError(f"{rendered.paths[rendered.first]} carries no recipe of vfxgan; look at it: vfxgan inspect")
+        raise ClientError(f"{frame} carries no recipe of vfxgan; look at it: vfxgan inspect")
     space: str = recipe["options"]["colorspace"]
     if space != "plate":
         return space

@@ -44,6 +44,18 @@ def test_picks_are_rendered_at_full_precision_in_their_order_from_the_first_fram
     assert (picks._place[0] > 200, picks._place[1]) == (True, 80), "beside the sheet"
 
 
+def test_cancel_while_the_sheet_is_made_makes_no_read(
+    artist: Any, entries: ModuleType, silent: Any, is_alive: Any
+) -> None:
+    pid = silent("contact-sheet")
+    artist.will_answer(seeds="0-1", cell="64")
+    entries.browse()
+    artist.wait_for(lambda: pid() > 0)
+    artist.cancel()
+    assert (artist.reads, artist.host.said) == ([], [])
+    assert not is_alive(pid())
+
+
 @pytest.mark.parametrize(
     ("picks", "line"),
     [

@@ -1,5 +1,6 @@
 """Menus, panels, background renders and the Reads they make, with the real command behind Nuke's double."""
 
+import os
 import runpy
 import threading
 from collections.abc import Callable
@@ -88,12 +89,11 @@ def test_the_start_returns_while_the_render_goes_on(
     artist: Any, entries: ModuleType, stand_in: Callable[..., Path], tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    import os
-
     os.mkfifo(gate)
+    both_ends = os.open(gate, os.O_RDWR)  # opening it waits for nobody
     stand_in(
         f"print(json.dumps(dict(event='started', label='render', total=1)), flush=True)\n"
-        f"open({str(gate)!r}).read()\n"
+        f"open({str(gate)!r}).readline()\n"
         "sys.exit('vfxgan: it was let go')"
     )
     artist.will_answer(seeds="1")
@@ -101,8 +101,8 @@ def test_the_start_returns_while_the_render_goes_on(
     assert threading.current_thread() is threading.main_thread()
     artist.wait_for(lambda: any(task._message == "0 of 1 frames" for task in artist.host.tasks))
     assert artist.host.said == []  # this thread is free, the render waits
-    with gate.open("w") as opened:
-        opened.write("go")
+    os.write(both_ends, b"go\n")
+    os.close(both_ends)
     assert artist.wait_for_word() == "vfxgan: it was let go"
 
 
@@ -123,14 +123,51 @@ def test_cancel_in_the_bar_ends_the_render_without_a_word_and_without_a_read(
     artist.wait_for(lambda: any(task._percent or "of 100000" in task._message for task in artist.host.tasks))
     task = artist.host.tasks[-1]
     artist.wait_for(lambda: task._message.startswith(tuple("123456789")))
-    task._is_cancelled = True
-    threads = [thread for thread in threading.enumerate() if thread.name == "vfxgan-work"]
-    artist.wait_for(lambda: not any(thread.is_alive() for thread in threads))
-    artist.wait_for(artist.host._events.empty)
+    artist.cancel()
     assert (artist.reads, artist.host.said) == ([], [])
     frames = list((folder / "vfxgan" / "tiny_v001").iterdir())
     assert frames
     assert not [frame for frame in frames if frame.name.startswith(".")], "no unfinished file is left"
+
+
+@pytest.mark.parametrize("question", ["models", "project"])
+def test_cancel_while_vfxgan_is_asked_shows_no_panel(
+    artist: Any, entries: ModuleType, silent: Any, is_alive: Any, question: str
+) -> None:
+    pid = silent(question)
+    entries.generate()
+    artist.wait_for(lambda: pid() > 0)
+    artist.cancel()
+    assert (artist.panels, artist.host.said) == ([], [])
+    assert not is_alive(pid())
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [('"lost.onnx"', "no such model file"), ('"junk.onnx"', "junk.onnx"), ("3", "model")],
+)
+def test_a_broken_model_of_the_project_is_told_and_no_other_takes_its_place(
+    artist: Any, entries: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch, model: str, problem: str
+) -> None:
+    monkeypatch.delenv("VFXGAN_MODEL")
+    (folder / "junk.onnx").write_bytes(b"junk")
+    (folder / "vfxgan.toml").write_text(f"model = {model}\n", encoding="utf-8")
+    entries.generate()
+    said = artist.wait_for_word()
+    assert problem in said
+    assert "vfxgan.toml" in said
+    assert artist.panels == []
+
+
+def test_a_broken_model_of_the_environment_is_told_and_no_other_takes_its_place(
+    artist: Any, entries: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VFXGAN_MODEL", str(folder / "lost.onnx"))
+    entries.browse()
+    said = artist.wait_for_word()
+    assert said.startswith("vfxgan: $VFXGAN_MODEL: ")
+    assert str(folder / "lost.onnx") in said
+    assert artist.panels == []
 
 
 def test_a_failed_render_shows_its_reason_in_one_line(artist: Any, entries: ModuleType, folder: Path) -> None:

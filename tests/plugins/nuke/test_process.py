@@ -105,6 +105,18 @@ def test_the_new_read_is_in_the_group_of_the_old_one_and_takes_its_frame_mode(
     assert [made._knobs[name]._value for name in ("frame_mode", "frame", "last")] == ["offset", "-1000", 1002]
 
 
+def test_cancel_after_the_last_frame_makes_no_read(
+    artist: Any, entries: ModuleType, read: Any, silent: Any, is_alive: Any
+) -> None:
+    pid = silent("inspect")
+    artist.will_answer(frames="1001-1001", in_colourspace="")
+    entries.process()
+    artist.wait_for(lambda: pid() > 0)
+    artist.cancel()
+    assert (artist.reads, artist.host.said) == ([read], [])
+    assert not is_alive(pid())
+
+
 def test_a_read_that_is_gone_at_the_end_is_no_reason_to_lose_the_frames(
     artist: Any, entries: ModuleType, read: Any
 ) -> None:

@@ -55,3 +55,18 @@ def test_what_the_farm_refuses_brings_the_panel_back(artist: Any, entries: Modul
     artist.wait_for(lambda: len(artist.panels) == 2)
     assert artist.host.said == [f"vfxgan: --seeds @{folder}/picks.txt: seed 7 is listed twice; list each once"]
     assert (artist.panels[1]["seeds"], artist.panels[1]["place"]) == (f"@{folder}/picks.txt", farm)
+
+
+def test_cancel_of_a_submission_says_that_the_farm_may_have_it(
+    artist: Any, entries: ModuleType, farm: str, silent: Any, is_alive: Any
+) -> None:
+    pid = silent("submit")
+    artist.will_answer(place=farm)
+    entries.generate()
+    artist.wait_for(lambda: pid() > 0)
+    artist.cancel()
+    assert artist.host.said == [
+        "vfxgan: the submission was cancelled; look at the farm (openjd), which may have the job already"
+    ]
+    assert not is_alive(pid())
+    assert len(artist.panels) == 1
