@@ -65,7 +65,7 @@ def _by_another_machine(frame: Path) -> None:
         {**stamp.recipe.fingerprint, "runtime": "onnxruntime 0.9"},
     )
     header = {**picture.attributes, **stamp_attributes(recipe, stamp.pixels)}
-    kept = ("vfxgan:", "Iptc4xmpExt:", "compression")
+    kept = ("vfxgan:", "Iptc4xmpExt:", "xmp", "compression")
     keep = {key: value for key, value in header.items() if key.startswith(kept)}
     write_picture(frame, Picture(picture.pixels, picture.channels, keep))
 
