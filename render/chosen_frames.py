@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from vfxgan.errors import UsageError
-from vfxgan.ranges import to_fileseq
+from vfxgan.ranges import OPENJD, to_fileseq
 from vfxgan.sequences import parse_frames
 
 MAX_CHARS = 60
@@ -13,7 +13,9 @@ def choose_frames(seeds: Mapping[int, int], text: str) -> tuple[dict[int, int], 
     """The frames of these numbers, in their order, and what is to be said.
 
     A number between the first and the last frame that no seed goes to is a hole, as `--seeds @picks.txt` has, and
-    nothing to do: a farm's chunk may lie in one, wholly or in part.
+    nothing to do: a farm's chunk may lie in one, wholly or in part. A chunk of Open Job Description's may also begin
+    before the first or end after the last, since `Frames` of a template can be set to anything; a person's range may
+    not, and nor may one that lies outside altogether.
 
     Args:
         seeds: by frame number.
@@ -23,10 +25,10 @@ def choose_frames(seeds: Mapping[int, int], text: str) -> tuple[dict[int, int], 
     wanted = parse_frames(text)
     first, last = min(seeds), max(seeds)
     outside = [number for number in wanted if not first <= number <= last]
-    if outside:
+    if outside and not (text.startswith(OPENJD) and len(outside) < len(wanted)):
         raise UsageError(f"--frames {text}: no seed goes to frame {_short(outside)}; seeds go to {_short(list(seeds))}")
-    holes = [number for number in wanted if number not in seeds]
-    notes = (f"no seed goes to frame {_short(holes)}",) if holes else ()
+    without = [number for number in wanted if number not in seeds]
+    notes = (f"no seed goes to frame {_short(without)}",) if without else ()
     return {number: seeds[number] for number in wanted if number in seeds}, notes
 
 

@@ -76,6 +76,19 @@ def test_frames_with_gaps_go_in_sets_and_are_looked_at_in_the_end(
     assert json.loads(Path("p.json").read_text())["ok"] is True
 
 
+def test_a_chunk_that_goes_beyond_the_job_makes_what_is_of_it_and_one_outside_fails(
+    cli: Any, openjd: Any, tiny: Path, frames_of: Any
+) -> None:
+    template = submit(cli, tiny, "--seeds", "0-5", "--out", "out/####.exr")
+    done = openjd("run", template, "--step", "Render", "-p", "Frames=5-8")
+    assert done.returncode == 0, done.stdout
+    assert "no seed goes to frame 6-8" in done.stdout
+    assert list(frames_of(Path("out"))) == ["0005.exr"]
+    outside = openjd("run", template, "--step", "Render", "-p", "Frames=6-8")
+    assert outside.returncode != 0
+    assert "openjd_fail: --frames openjd:6-8: no seed goes to frame 6-8; seeds go to 0-5" in outside.stdout
+
+
 def test_a_failed_chunk_runs_again_alone(cli: Any, openjd: Any, tiny: Path, frames_of: Any) -> None:
     template = submit(cli, tiny, "--seeds", "0-5", "--out", "out/####.exr", "--chunk", 2)
     Path("out/0003.exr").mkdir(parents=True)  # in the way
