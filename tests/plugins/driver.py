@@ -6,6 +6,7 @@ Prints one JSON object a line: the pid, then each event with its class's name. S
 """
 
 import json
+import os
 import signal
 import sys
 from dataclasses import asdict
@@ -40,6 +41,9 @@ def follow(client, command, job):
     run = client.Run(command, job["arguments"], on_event, job.get("folder"), job.get("grace_s", 10.0))
     run.start()
     say("Pid", pid=run.pid)
+    if job.get("forks") and os.fork() == 0:  # as a pool of processes does, without an exec
+        say("Forked", pid=os.getpid())
+        signal.pause()
     last = run.wait()
     say(
         "End",

@@ -62,6 +62,20 @@ def test_a_command_that_says_nothing_ends_with_its_host_too(tmp_path: Path, name
     assert sorted(path.name for path in tmp_path.iterdir()) == ["slow.onnx"]
 
 
+def test_a_process_that_the_host_forked_does_not_keep_the_command_alive(tmp_path: Path) -> None:
+    fifo = tmp_path / "slow.onnx"
+    os.mkfifo(fifo)
+    job = {"arguments": ["export", str(fifo), "--out", "x.onnx"], "folder": str(tmp_path), "forks": True}
+    with start_host(sys.executable, **job) as host, fifo.open("wb"):
+        told = lines_of(host)
+        pids = {each.kind: each.pid for each in (next(told), next(told))}
+        host.kill()
+        try:
+            wait_for_end(pids["Pid"], parent.GRACE_S / 2)
+        finally:
+            os.kill(pids["Forked"], signal.SIGKILL)
+
+
 STUCK = """
 import signal, sys
 from vfxgan import parent

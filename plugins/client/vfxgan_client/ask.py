@@ -12,7 +12,7 @@ from typing import Any
 from vfxgan_client.command import Command
 from vfxgan_client.environment import run_environment
 from vfxgan_client.errors import ClientError, Withdrawn
-from vfxgan_client.processes import ask_to_stop, end_now, killed_by, quiet_start
+from vfxgan_client.processes import ask_to_stop, end_now, hold_stdin, killed_by, quiet_start
 from vfxgan_client.streams import LastLines
 
 LOOK_EVERY_S = 0.2  # whether the question was withdrawn
@@ -65,6 +65,7 @@ def answer(
         )
     except (OSError, ValueError) as error:
         raise ClientError(f"{shown} cannot be started ({error})") from error
+    hold_stdin(process)
     with process:
         try:
             out, err = _all_it_says(process, shown, timeout_s, is_cancelled or (lambda: False))

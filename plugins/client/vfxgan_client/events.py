@@ -128,7 +128,7 @@ def parse_line(line: bytes, folder: str) -> list[Event | Outcome]:
         line: without its end; may be cut short, or no JSON at all: a library's own print.
         folder: where the command runs; paths in its lines are relative to it.
     Returns:
-        Its events, in order. None for what is no event, or one of a newer vfxgan.
+        Its events, in order; an empty list for what is no event, or one of a newer vfxgan.
     """
     try:
         told = json.loads(line.decode("utf-8", "replace"))

@@ -10,7 +10,10 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any
+import weakref
+from typing import IO, Any
+
+_HELD: weakref.WeakSet[IO[bytes]] = weakref.WeakSet()
 
 
 def quiet_start() -> dict[str, Any]:
@@ -25,6 +28,23 @@ def quiet_start() -> dict[str, Any]:
         window.wShowWindow = subprocess.SW_HIDE
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP, "startupinfo": window}
     return {"start_new_session": True}
+
+
+def hold_stdin(process: subprocess.Popen[bytes]) -> None:
+    """For this process alone: one that the host forks would keep the pipe open after the host's end."""
+    if process.stdin is not None:
+        _HELD.add(process.stdin)
+
+
+def _let_go() -> None:
+    """In a process that was forked."""
+    for pipe in list(_HELD):
+        with contextlib.suppress(OSError):
+            pipe.close()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_let_go)
 
 
 def ask_to_stop(process: subprocess.Popen[bytes]) -> None:

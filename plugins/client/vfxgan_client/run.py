@@ -25,7 +25,7 @@ from vfxgan_client.events import (
     Started,
     parse_line,
 )
-from vfxgan_client.processes import ask_to_stop, close_stdin, end_now, killed_by, quiet_start
+from vfxgan_client.processes import ask_to_stop, close_stdin, end_now, hold_stdin, killed_by, quiet_start
 from vfxgan_client.streams import LastLines, lines_of
 
 INTERRUPTED = 130
@@ -95,6 +95,7 @@ class Run:
             )
         except (OSError, ValueError) as error:
             raise ClientError(f"{self._words[0]} cannot be started ({error})") from error
+        hold_stdin(self._process)
         self._thread.start()
 
     def cancel(self) -> None:
