@@ -1,6 +1,7 @@
 """Versions on disk, through the output convention: the latest one, and the next one, which is claimed."""
 
 import itertools
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +27,14 @@ class Target:
         out: pattern of the frames, whole.
         version: `v003`; None where the convention has none.
         claimed: the version's folder, where it was made here for nobody else to take.
+        note: what may be a mistake, for people; or "".
     """
 
     out: str
     shot: str | None
     version: str | None
     claimed: Claim | None = None
+    note: str = ""
 
 
 def choose_target(
@@ -66,13 +69,14 @@ def choose_target(
     values, claimed = project.values(shot, version, view, model), None
     if version in (NEXT, LATEST):
         fill(pattern, replace(values, version=1))  # what is wrong with another value is said before a folder is made
+    note = _spelled_otherwise(project, values)
     if version == LATEST:
-        values = replace(values, version=_latest(project, values))
+        values = replace(values, version=_latest(project, values, note))
     elif version == NEXT:
         number, claimed = _next(project, values, claim=claim)
         values = replace(values, version=number)
     named = version_text(values.version, values.version_digits) if has(pattern, "version") else None
-    return Target(str(project.root / fill(pattern, values)), values.shot, named, claimed)
+    return Target(str(project.root / fill(pattern, values)), values.shot, named, claimed, note)
 
 
 @contextmanager
@@ -91,7 +95,23 @@ def given_back(target: Target | None) -> Iterator[None]:
         raise
 
 
-def _latest(project: Project, values: Values) -> int:
+def _spelled_otherwise(project: Project, values: Values) -> str:
+    """Of a shot without a folder, the one on disk that differs from it by case alone: SH010 beside sh010."""
+    words = project.convention().split("/")[:-1]
+    place = next((place for place, word in enumerate(words) if has(word, "shot")), None)
+    if place is None or any(has(word, token) for word in words[: place + 1] for token in ("version", "view")):
+        return ""
+    folder = project.root / fill("/".join(words[: place + 1]), values)
+    if os.path.exists(folder):  # noqa: PTH110 - Path's raises where a folder above may not be looked into
+        return ""
+    try:
+        twins = sorted(entry for entry in _entries(folder.parent) if entry.name.lower() == folder.name.lower())
+    except TargetError:  # frames can go to a folder that cannot be listed, and this is a hint alone
+        return ""
+    return f"shot {values.shot!r} has no folder, and {twins[0]} differs from it by case alone" if twins else ""
+
+
+def _latest(project: Project, values: Values, note: str) -> int:
     """The highest version that holds a frame, of any view or model: a claimed one is empty until its render starts."""
     has_folder = has_version_folder(project.convention())
     # v12 beside v003 is a version by another convention: its frames are not where v012's would be.
@@ -105,7 +125,8 @@ def _latest(project: Project, values: Values) -> int:
     if number is None:
         where = project.root / fill(_before(project.convention()), values)
         lacks = "none with frames" if own else "none"
-        raise UsageError(f"--version latest: there is {lacks} yet in {where}; render one with --version next")
+        remedy = note or "render one with --version next"
+        raise UsageError(f"--version latest: there is {lacks} yet in {where}; {remedy}")
     return number
 
 

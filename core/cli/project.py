@@ -37,6 +37,7 @@ def project(
 
     from vfxgan.convention import Missing
     from vfxgan.errors import UsageError
+    from vfxgan.progress import say
     from vfxgan.project_report import report
 
     if init:
@@ -57,7 +58,9 @@ def project(
     if as_json:
         print(json.dumps(_facts(found, target, shot, lacks, problems)))
         return
-    print("\n".join(report(found, target, lacks, problems)))
+    print("\n".join(report(found, target, lacks, problems)), flush=True)
+    if target is not None and target.note:
+        say(f"warning: {target.note}")
     if problems:
         raise UsageError(f"{found.file}: {len(problems)} problem{'s' * (len(problems) != 1)}, see above")
 
@@ -82,6 +85,8 @@ def _claim(shot: str | None, version: str | None, view: str | None, model: str |
         print(json.dumps(_facts(found, target, shot, "", [])))
         return
     print(target.out, flush=True)
+    if target.note:
+        say(f"warning: {target.note}")
     assert target.claimed is not None
     say(f"{target.claimed.folder} is claimed; remove the empty folder to give the version back")
 

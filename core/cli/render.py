@@ -116,6 +116,8 @@ def _say_where(completed: Completed, asked: str | None, dry_run: bool) -> None:
     from vfxgan.versions import LATEST, NEXT
 
     target = completed.target
+    if target is not None and target.note:
+        say(f"warning: {target.note}")
     if target is not None and asked in (NEXT, LATEST):
         hint = "" if dry_run or asked == LATEST else f"; to go on with it later: --version {target.version}"
         say(f"{target.version}: {target.out}{hint}")

@@ -159,6 +159,7 @@ def _described(
         verify=verify_words_of(request, job, params["cpu_isa"], there) if frames else (),
         notes=(
             *job.notes,
+            *((target.note,) if target and target.note else ()),
             *_cpu_note(job.runtime, request, params["cpu_isa"]),
             *sign_notes(request.sign, there),
         ),

@@ -77,6 +77,23 @@ def test_a_claimed_version_is_not_yet_the_one_to_look_at(project: Callable[..., 
     assert cli("verify").out == "4 frames are whole\n"
 
 
+def test_a_shot_that_differs_by_case_alone_is_warned_of(project: Callable[..., Path], cli: Any, tmp_path: Path) -> None:
+    project("work/{shot}/{version}/####.exr")
+    (tmp_path / "work" / "sh010").mkdir(parents=True)
+    if (tmp_path / "work" / "SH010").exists():
+        pytest.skip("this disk does not tell SH010 from sh010")
+    said = f"shot 'SH010' has no folder, and {tmp_path}/work/sh010 differs from it by case alone"
+    shot = ("--shot", "SH010", "--version", "next")
+    assert f"warning: {said}\n" in cli("project", *shot).err
+    assert f"note: {said}\n" in cli("submit", "--to", "commands", "--seeds", "0", *shot, "--dry-run").err
+    assert cli("verify", "--shot", "SH010").line.endswith(f"/work/SH010; {said}")
+    result = cli("render", "--seeds", "0", *shot)
+    assert result.code == 0, result
+    assert f"warning: {said}\n" in result.err
+    assert "warning" not in cli("render", "--seeds", "0", *shot).err
+    assert "warning" not in cli("project", "--shot", "sh010").err
+
+
 def test_versions_of_files_are_found_in_their_names(project: Callable[..., Path], tmp_path: Path) -> None:
     project(FILES)
     (tmp_path / "renders").mkdir()
