@@ -10,10 +10,10 @@ from vfxgan_nuke.errors import Refusal
 from vfxgan_nuke.orders import FLOAT, HALF, Elements
 from vfxgan_nuke.panel import Answers, Choice, Field, File, Text, Tick
 from vfxgan_nuke.script import Script
-from vfxgan_nuke.sequences import check_frames
+from vfxgan_nuke.sequences import check_seeds, count_seeds, first_of_range
 
 A_SEED_A_FRAME = "a seed a frame, over the range"
-BY_NUMBER = "seed number = frame number"
+BY_NUMBER = "seed number = frame number, whatever the range"
 WALK = "a smooth walk through them, over the range"
 LAYOUTS = (A_SEED_A_FRAME, BY_NUMBER, WALK)
 
@@ -38,13 +38,14 @@ def fields(script: Script, at_hand: AtHand, output: str, wish: Wish) -> list[Fie
             f"none of the spaces that vfxgan writes ({', '.join(LINEAR)}) is a colorspace of this script's Reads, "
             f"which are: {listed}"
         )
-    count = script.last - script.first + 1
+    seeds = wish.seeds or f"0-{script.last - script.first}"
+    last = script.first + count_seeds(seeds) - 1
     model = next((model for model in at_hand.models if model.word == wish.model), at_hand.models[0])
     return [
         Choice("model", "model", model.label, choices=tuple(model.label for model in at_hand.models)),
-        Text("seeds", "seeds", wish.seeds or f"0-{count - 1}", "0-99, 0-99x2, 7,205,31, or @ and a file of seeds"),
+        Text("seeds", "seeds", seeds, "0-99, 0-99x2, 7,205,31, or @ and a file of seeds"),
         Choice("layout", "frames", A_SEED_A_FRAME, choices=LAYOUTS),
-        Text("range", "range", f"{script.first}-{script.last}", "The first seed goes to its first frame"),
+        Text("range", "range", f"{script.first}-{last}", "As many frames as seeds, or the first alone"),
         Choice("colourspace", "colourspace", space, "Of the EXR, and of the Read", choices=tuple(spaces)),
         Choice("bit_depth", "bit depth", wish.bit_depth, choices=(HALF, FLOAT)),
         Tick("upscale", "enlarge with the packaged upscaler"),
@@ -61,12 +62,13 @@ def order(answers: Answers, at_hand: AtHand, script: Script) -> Elements:
     """
     is_exr = not answers["out"].lower().endswith(".png")
     choose(answers["colourspace"] if is_exr else SRGB, script.lines)
-    layout, seeds = answers["layout"], answers["seeds"].replace(" ", "")
+    layout, seeds = answers["layout"], answers["seeds"]
+    seeds = seeds if seeds.startswith("@") else seeds.replace(" ", "")
     made = Elements(
         model=at_hand.model(answers["model"]).word,
         out=answers["out"],
-        seeds=seeds if not seeds.startswith("@") else answers["seeds"],
-        start_frame=_first(answers["range"]) if layout == A_SEED_A_FRAME else None,
+        seeds=seeds,
+        start_frame=_start(answers["range"], seeds) if layout == A_SEED_A_FRAME else None,
         walk=answers["range"] if layout == WALK else "",
         colourspace=answers["colourspace"] if is_exr else None,
         upscale=answers["upscale"],
@@ -76,7 +78,6 @@ def order(answers: Answers, at_hand: AtHand, script: Script) -> Elements:
     return made
 
 
-def _first(text: str) -> int:
-    check_frames(text)
-    digits = text.strip().lstrip("-").split(",")[0].split("-")[0].split("x")[0]
-    return -int(digits) if text.strip().startswith("-") else int(digits)
+def _start(frames: str, seeds: str) -> int:
+    check_seeds(seeds)
+    return first_of_range(frames, seeds)

@@ -41,20 +41,55 @@ def check_frames(text: str) -> None:
     _numbers("frames", text, "write 1001-1100, 1001-1100x2 or 1001,1005")
 
 
+def count_seeds(text: str) -> int:
+    """How many `check_seeds` let through; not of a file, `@picks.txt`."""
+    return sum(abs(last - first) // step + 1 for first, last, step in _runs("seeds", text, ""))
+
+
+def first_of_range(text: str, seeds: str) -> int:
+    """The frame of the first of these seeds, which go to one frame after another: `1001-1004`, `1001`.
+
+    Args:
+        text: first and last frame, as many as there are seeds; or the first alone.
+    Raises:
+        Refusal: it is neither.
+    """
+    match = re.fullmatch(r"(-?\d+)(?:-(-?\d+))?", text.replace(" ", ""))
+    if match is None:
+        raise Refusal(f"range {text!r}: seeds go to one frame after another; write 1001-1100, or 1001, the first")
+    first = int(match.group(1))
+    if match.group(2) is None:
+        return first
+    if seeds.startswith("@"):
+        raise Refusal(f"range {text}: a file of seeds says how many there are; write {first}, the first frame")
+    frames, count = int(match.group(2)) - first + 1, count_seeds(seeds)
+    if frames != count:
+        raise Refusal(
+            f"range {text} and seeds {seeds}: {max(frames, 0)} frames and {count} seeds; write the range as "
+            f"{first}-{first + count - 1}, or as {first}, the first frame"
+        )
+    return first
+
+
 def _numbers(what: str, text: str, remedy: str) -> list[int]:
-    """The ends of each part, not all that lie between them."""
-    ends = []
+    """The ends of each run, not all that lie between them."""
+    return [end for first, last, _ in _runs(what, text, remedy) for end in (first, last)]
+
+
+def _runs(what: str, text: str, remedy: str) -> list[tuple[int, int, int]]:
+    """First, last and step of each part."""
+    runs = []
     for part in text.replace(" ", "").split(","):
         match = _RANGE.fullmatch(part)
         if match is None:
             raise Refusal(f"{what} {text!r} is no range; {remedy}")
-        first, last, step = int(match.group(1)), int(match.group(2) or match.group(1)), match.group(3)
-        if step is not None and int(step) == 0:
+        first, last, step = int(match.group(1)), int(match.group(2) or match.group(1)), int(match.group(3) or 1)
+        if step == 0:
             raise Refusal(f"{what} {text!r}: a step of 0 has no end; {remedy}")
-        if abs(last - first) // int(step or 1) >= MOST:
+        if abs(last - first) // step >= MOST:
             raise Refusal(f"{what} {text!r}: more than {MOST} in one run; {remedy}")
-        ends += [first, last]
-    return ends
+        runs.append((first, last, step))
+    return runs
 
 
 def check_target(text: str) -> None:

@@ -58,7 +58,7 @@ def test_seeds_become_frames_and_a_read_with_its_knobs_set(
     artist: Any, entries: ModuleType, select: Callable[..., Any], seed_of: Callable[[str], int]
 ) -> None:
     select("Grade", place=(300, 200))
-    artist.will_answer(seeds="7, 3,5")
+    artist.will_answer(seeds="7, 3,5", range="1001")
     entries.generate()
     read = artist.wait_for_read()
     assert knobs_of(read, "first", "last", "origfirst", "origlast", "origset") == [1001, 1003, 1001, 1003, True]
@@ -71,7 +71,7 @@ def test_seeds_become_frames_and_a_read_with_its_knobs_set(
 
 def test_an_acescg_script_gets_acescg_frames_and_a_read_that_says_so(artist: Any, entries: ModuleType) -> None:
     artist.host.root._knobs["workingSpaceLUT"]._set("ACES - ACEScg")
-    artist.will_answer(seeds="1")
+    artist.will_answer(seeds="1", range="1001")
     entries.generate()
     read = artist.wait_for_read()
     assert artist.panels[0]["colourspace"] == "ACEScg"
@@ -85,6 +85,15 @@ def test_a_walk_fills_the_range_of_the_script(artist: Any, entries: ModuleType) 
     assert knobs_of(read, "first", "last") == [1001, 1004]
 
 
+@pytest.mark.parametrize(("written", "first"), [("-3--1", -3), ("1001 - 1003", 1001), ("1001", 1001), ("-7", -7)])
+def test_seeds_begin_at_the_first_frame_of_a_range_of_as_many(
+    artist: Any, entries: ModuleType, written: str, first: int
+) -> None:
+    from vfxgan_nuke.sequences import first_of_range
+
+    assert first_of_range(written, "9,4-5") == first
+
+
 def test_the_start_returns_while_the_render_goes_on(
     artist: Any, entries: ModuleType, stand_in: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -96,7 +105,7 @@ def test_the_start_returns_while_the_render_goes_on(
         f"open({str(gate)!r}).readline()\n"
         "sys.exit('vfxgan: it was let go')"
     )
-    artist.will_answer(seeds="1")
+    artist.will_answer(seeds="1", range="1001")
     entries.generate()
     assert threading.current_thread() is threading.main_thread()
     artist.wait_for(lambda: any(task._message == "0 of 1 frames" for task in artist.host.tasks))
@@ -107,7 +116,7 @@ def test_the_start_returns_while_the_render_goes_on(
 
 
 def test_nodes_and_messages_are_made_in_the_main_thread_only(artist: Any, entries: ModuleType, recording: Any) -> None:
-    artist.will_answer(seeds="1,2")
+    artist.will_answer(seeds="1,2", range="1001")
     entries.generate()
     artist.wait_for_read()
     beside = {call.name for call in recording.calls if not call.in_main_thread}
@@ -118,7 +127,7 @@ def test_nodes_and_messages_are_made_in_the_main_thread_only(artist: Any, entrie
 def test_cancel_in_the_bar_ends_the_render_without_a_word_and_without_a_read(
     artist: Any, entries: ModuleType, folder: Path
 ) -> None:
-    artist.will_answer(seeds="0-99999", layout="seed number = frame number")
+    artist.will_answer(seeds="0-99999", layout="seed number = frame number, whatever the range")
     entries.generate()
     artist.wait_for(lambda: any(task._percent or "of 100000" in task._message for task in artist.host.tasks))
     task = artist.host.tasks[-1]
@@ -172,7 +181,7 @@ def test_a_broken_model_of_the_environment_is_told_and_no_other_takes_its_place(
 
 def test_a_failed_render_shows_its_reason_in_one_line(artist: Any, entries: ModuleType, folder: Path) -> None:
     (folder / "taken").write_text("a file")
-    artist.will_answer(seeds="1", out=f"{folder}/taken/fire.%04d.exr")
+    artist.will_answer(seeds="1", range="1001", out=f"{folder}/taken/fire.%04d.exr")
     artist.will_cancel()
     entries.generate()
     assert artist.wait_for_word() == (
@@ -218,7 +227,24 @@ WRONG = [
         {"seeds": "@none.txt"},
         "seeds @none.txt: there is no such file; write 0-99, 7,205,31 or @ and a file of seeds",
     ),
-    ({"range": "soon"}, "frames 'soon' is no range; write 1001-1100, 1001-1100x2 or 1001,1005"),
+    *(
+        ({"range": text}, f"range '{text}': seeds go to one frame after another; write 1001-1100, or 1001, the first")
+        for text in ("soon", "", "1001-1003x2", "1001,1002", "1001-1002-1003")
+    ),
+    (
+        {"range": "1001-1004", "seeds": "0-4"},
+        "range 1001-1004 and seeds 0-4: 4 frames and 5 seeds; write the range as 1001-1005, or as 1001, the first "
+        "frame",
+    ),
+    (
+        {"range": "1004-1001", "seeds": "0-8x2,3"},
+        "range 1004-1001 and seeds 0-8x2,3: 0 frames and 6 seeds; write the range as 1004-1009, or as 1004, the first "
+        "frame",
+    ),
+    (
+        {"range": "soon", "layout": "a smooth walk through them, over the range"},
+        "frames 'soon' is no range; write 1001-1100, 1001-1100x2 or 1001,1005",
+    ),
     ({"out": ""}, "there is no output; name a sequence, such as /shots/010/elements/fire.%04d.exr"),
     (
         {"out": "fire.%04d.exr"},
@@ -240,7 +266,7 @@ WRONG = [
 
 
 def test_a_wrong_answer_is_refused_in_one_line_and_kept_in_the_panel(artist: Any, entries: ModuleType) -> None:
-    right = {"seeds": "0-1", "range": "1001-1004", "out": f"{artist.folder}/fire.%04d.exr"}
+    right = {"seeds": "0-1", "range": "1001-1002", "out": f"{artist.folder}/fire.%04d.exr"}
     for answer, _ in WRONG:
         artist.will_answer(**{**right, **answer})
     artist.will_cancel()
@@ -269,7 +295,7 @@ def test_a_png_in_a_script_without_srgb_is_refused_before_it_is_rendered(artist:
     from double import nuke as double
 
     double.COLORSPACES[:] = ["lin_rec709", "Output - sRGB"]
-    artist.will_answer(seeds="1", out=f"{artist.folder}/fire.%04d.png")
+    artist.will_answer(seeds="1", range="1001", out=f"{artist.folder}/fire.%04d.png")
     artist.will_cancel()
     entries.generate()
     assert artist.wait_for_word() == (
@@ -278,14 +304,14 @@ def test_a_png_in_a_script_without_srgb_is_refused_before_it_is_rendered(artist:
 
 
 def test_a_png_is_srgb_and_its_read_says_so(artist: Any, entries: ModuleType) -> None:
-    artist.will_answer(seeds="1", out=f"{artist.folder}/fire.%04d.png")
+    artist.will_answer(seeds="1", range="1001", out=f"{artist.folder}/fire.%04d.png")
     entries.generate()
     read = artist.wait_for_read()
     assert knobs_of(read, "colorspace", "premultiplied") == ["Utility - sRGB - Texture", False]
 
 
 def test_the_model_that_is_chosen_names_the_output(artist: Any, entries: ModuleType, folder: Path) -> None:
-    artist.will_answer(model="elements (128x128)", seeds="3")
+    artist.will_answer(model="elements (128x128)", seeds="3", range="1001")
     entries.generate()
     read = artist.wait_for_read()
     assert read._knobs["file"]._value == f"{folder}/vfxgan/elements_v001/elements.%04d.exr"
@@ -296,7 +322,7 @@ def test_a_project_file_names_output_and_colourspace(artist: Any, entries: Modul
         'colorspace = "ACEScg"\n[output]\npattern = "renders/{shot}/{version}/{shot}_{model}_{version}.####.exr"\n',
         encoding="utf-8",
     )
-    artist.will_answer(seeds="3")
+    artist.will_answer(seeds="3", range="1001")
     entries.generate()
     read = artist.wait_for_read()
     assert read._knobs["file"]._value == f"{folder.parent}/renders/sh010/v001/sh010_tiny_v001.%04d.exr"

@@ -63,7 +63,7 @@ def test_it_is_not_there_when_its_colorspace_cannot_be_set(artist: Any, made: An
 
 def test_a_render_that_is_killed_says_so(artist: Any, entries: ModuleType, stand_in: Any) -> None:
     stand_in("os.kill(os.getpid(), signal.SIGKILL)")
-    artist.will_answer(seeds="1")
+    artist.will_answer(seeds="1", range="1001")
     entries.generate()
     assert artist.wait_for_word().startswith("vfxgan: vfxgan was killed by SIGKILL; ")
     assert artist.reads == []
@@ -73,7 +73,7 @@ def test_a_fault_of_the_plug_in_itself_is_told_too(
     artist: Any, entries: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(entries, "render", lambda *words: 1 / 0)
-    artist.will_answer(seeds="1")
+    artist.will_answer(seeds="1", range="1001")
     entries.generate()
     said = artist.wait_for_word()
     assert said == "vfxgan: the plug-in failed (ZeroDivisionError('division by zero')); see Nuke's terminal"

@@ -25,7 +25,7 @@ def test_without_a_farm_in_the_project_there_is_only_this_machine(artist: Any, e
 def test_elements_go_to_the_farm_as_a_job_beside_the_script(
     artist: Any, entries: ModuleType, farm: str, folder: Path, tiny: Path
 ) -> None:
-    artist.will_answer(seeds="7,3,5", place=farm)
+    artist.will_answer(seeds="7,3,5", range="1001", place=farm)
     entries.generate()
     said = artist.wait_for_word().splitlines()
     out = artist.panels[0]["out"]
@@ -49,7 +49,7 @@ def test_plates_go_to_the_farm(
 
 def test_what_the_farm_refuses_brings_the_panel_back(artist: Any, entries: ModuleType, farm: str, folder: Path) -> None:
     (folder / "picks.txt").write_text("7 31 7")
-    artist.will_answer(seeds=f"@{folder}/picks.txt", place=farm)
+    artist.will_answer(seeds=f"@{folder}/picks.txt", range="1001", place=farm)
     artist.will_cancel()
     entries.generate()
     artist.wait_for(lambda: len(artist.panels) == 2)
