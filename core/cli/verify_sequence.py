@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vfxgan.cli.shared import ProgressChoice
 from vfxgan.cli.verify_again import Again, counted, of_rerendered, tell_outcome
-from vfxgan.cli.verify_signatures import Signatures, raise_if_wrong, remedy
+from vfxgan.cli.verify_signatures import Signatures, remedy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,19 +130,19 @@ def _raise_if_wrong(
     from vfxgan.render.repair import Given, find_repair
 
     assert isinstance(request, SequenceRequest)
-    if not report.problems and not unlike:
-        raise_if_wrong(signed, len(report.whole))
+    if not (report.problems or unlike or signed.problems):
         return
     if not report.problems and not signed.problems:
-        raise VerifyError(f"{counted(len(unlike), 'frame')} rendered again differ; see above")
+        verb = "is" if len(unlike) == 1 else "are"
+        raise VerifyError(f"{counted(len(unlike), 'frame')} {verb} not confirmed by --rerender; see above")
     given = Given(
         request, choice.again.model, choice.again.upscalers, choice.cpu_isa, choice.signatures.required, signed.problems
     )
     repair = find_repair(report, given)
     for note in repair.notes:
         say(note)
-    if signed.problems:
-        say(f"of signatures that are not as they should be: {remedy(signed)}")
+    if signed.strangers or (signed.problems and not repair.command):
+        say(f"signatures that are not as asked: {remedy(signed)}")
     wrong = {one.frame.path for one in report.problems} | set(unlike) | set(signed.problems)
     subject = "is not as it" if len(wrong) == 1 else "are not as they"
     told = f"{len(wrong)} of {counted(len(report.verdicts), 'frame')} {subject} should be"
