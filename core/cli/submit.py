@@ -1,19 +1,18 @@
 """`vfxgan submit`: a render as a job of a farm."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vfxgan.cli.submit_folders import folders_of
 from vfxgan.cli.submit_plan import Asked, Planned, planned
 from vfxgan.cli.verify_again import counted
 
 if TYPE_CHECKING:
     from vfxgan.farm.engines import Engine
 
-FOLDER = "farm"
 NAMED_NOTES = 5
 
 
@@ -97,7 +96,7 @@ def submit(
     )
     engine.check(option for option, number in asked.numbers.items() if number is not None)
     with planned(asked, engine.progress, claim=not dry_run) as jobs:
-        folders = _folders(jobs, job, is_many=shots is not None)
+        folders = folders_of(jobs, job, is_many=shots is not None, is_named=name is not None)
         _say_notes(jobs)
         if dry_run:
             _print_plan(jobs, engine, words)
@@ -106,14 +105,6 @@ def submit(
         else:
             _write_and_submit(jobs, folders, engine, words, write_only=write_only)
         _say_claims(jobs)
-
-
-def _folders(jobs: Sequence[Planned], given: Path | None, *, is_many: bool) -> list[Path]:
-    """Where each job's files go; those of many shots in a folder each."""
-    names = [re.sub(r"[^\w.-]+", "_", part.job.name).strip("._") or "job" for part in jobs]
-    if given is not None and not is_many:
-        return [given]
-    return [(given or Path(FOLDER)) / name for name in names]
 
 
 def _say_notes(jobs: Sequence[Planned]) -> None:

@@ -125,16 +125,30 @@ def _column(message: str, columns: Sequence[str]) -> str:
 
 
 def _collisions(jobs: Sequence[Planned]) -> list[str]:
-    """Rows that would write the same frames."""
+    """Rows that would write the same files, however their patterns are written."""
     problems: list[str] = []
-    owners: dict[tuple[str, int | None], Planned] = {}
+    owners: dict[str, Planned] = {}
     for job in jobs:
-        part = job.render.part
-        others = [owners.setdefault((part.out, number), job) for number in part.frames or (None,)]
+        others = [owners.setdefault(name, job) for name in _files(job)]
         other = next((other for other in others if other is not job), None)
         if other is not None:
-            problems.append(f"{job.where}, column out: {part.out!r}: {other.where} writes frames of that name, too")
+            out = job.render.part.out
+            problems.append(f"{job.where}, column out: {out!r}: {other.where} writes frames of that name, too")
     return problems
+
+
+def _files(job: Planned) -> Iterator[str]:
+    """The names of a job's frames here, those of all views as one; the pattern where it is of one picture."""
+    from vfxgan.render.elsewhere import whole
+    from vfxgan.sequences import parse_pattern
+    from vfxgan.views import of_view
+
+    out, frames = of_view(whole(job.render.out), "every view"), job.render.part.frames
+    if not frames:
+        yield out
+    else:
+        pattern = parse_pattern(out, len(frames))
+        yield from (str(pattern.path(number)) for number in frames)
 
 
 def _one(

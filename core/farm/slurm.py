@@ -3,13 +3,13 @@
 import math
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from vfxgan.errors import SubmitError, UsageError
+from vfxgan.errors import SubmitError, UsageError, WriteError
 from vfxgan.farm.job import CHUNK, FarmJob, Step
 from vfxgan.farm.launch import launch
-from vfxgan.farm.plan import VERIFY
+from vfxgan.farm.plan import ENGINE, RENDER, VERIFY
 from vfxgan.ranges import to_fileseq
 from vfxgan.whole_files import write_whole
 
@@ -20,6 +20,7 @@ THROTTLE = "--throttle"
 SUBMIT = "submit.sh"
 # Of sbatch, those that the scripts set themselves and cannot work without.
 _OWN = ("--array", "--dependency", "--wrap", "--parsable", "--chdir", "--ntasks", "--wait", "--signal", "--open-mode")
+_OURS = re.compile(rf"({ENGINE}|{RENDER}|{VERIFY})(-\d+)?\.sbatch")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*(=.*)?")
 
@@ -64,9 +65,20 @@ def write_slurm(job: FarmJob, folder: Path, words: Sequence[str] = ()) -> list[P
         path: script(job, step, chunks, words, folder) for step in job.steps for path, chunks in _parts(step, folder)
     }
     files[folder / SUBMIT] = _submit_script(job, folder, words)
+    _remove_stale(folder, files)
     for path, text in files.items():
         write_whole(path, text.encode(errors="surrogateescape"))
     return list(files)
+
+
+def _remove_stale(folder: Path, files: Collection[Path]) -> None:
+    """Scripts of an earlier job here that had other parts: nobody is to submit those beside the new ones."""
+    stale = [path for path in folder.glob("*.sbatch") if _OURS.fullmatch(path.name) and path not in files]
+    for path in stale:
+        try:
+            path.unlink()
+        except OSError as error:
+            raise WriteError(f"{path}: of an earlier job, cannot be removed ({error.strerror}); remove it") from error
 
 
 def line_slurm(_job: FarmJob, folder: Path, _words: Sequence[str]) -> str:

@@ -141,3 +141,25 @@ def test_two_hundred_shots_are_submitted_in_seconds(cli: Any, tiny: Path) -> Non
     assert result.code == 0, result
     assert len(list(Path("farm").rglob("template.json"))) == 200
     assert time.process_time() - started < 20
+
+
+def test_shots_whose_names_make_one_folder_have_one_each(cli: Any, tiny: Path) -> None:
+    names = ["a b", "a_b", "A_B", "a_b-2"]
+    write(["shot", "seeds", "out"], *([name, number, f"r/{number}/#.exr"] for number, name in enumerate(names)))
+    result = submit(cli, tiny)
+    assert result.code == 0, result
+    files = [Path(line) for line in result.out.splitlines()]
+    assert [file.parent.name for file in files] == ["a_b", "a_b-2", "A_B-3", "a_b-2-2"]
+    assert [json.loads(file.read_text())["name"] for file in files] == names
+    assert submit(cli, tiny).out == result.out
+
+
+def test_rows_that_write_the_same_files_by_other_patterns_are_refused(cli: Any, tiny: Path) -> None:
+    columns = ["shot", "seeds", "out"]
+    write(columns, ["a", "0-3", "x/y/#.exr"], ["b", "3-9", "x/../x/y/%d.exr"], ["c", "0-9", "x/##.exr"])
+    line = submit(cli, tiny).line
+    assert "shots.csv:3, column out: " in line
+    assert "shots.csv:2 writes frames of that name, too" in line
+    assert "shots.csv:4" not in line
+    write(columns, ["a", "0-3", "x/y/#.exr"], ["b", "0-3", "x/y/####.exr"], ["c", "9", "x/y/#.exr"])
+    assert submit(cli, tiny).code == 0

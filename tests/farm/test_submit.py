@@ -392,3 +392,22 @@ def test_other_work_in_the_way_is_seen_before_a_farm_is_asked(cli: Any, tiny: Pa
     assert cli(*shot, "--seeds", "0-3", "--start-frame", "1", "--bit-depth", "float").code == 2
     up = ("submit", "--to", "commands", "upscaler", "--in", folder / "####.exr", "--out", "out/####.exr")
     assert "0001.exr (model " in cli(*up).line
+
+
+def test_two_renders_into_folders_of_one_name_are_two_jobs(cli: Any, tiny: Path) -> None:
+    def written(shot: str, engine: str, *words: object) -> Any:
+        out = ("--out", f"r/it's & {shot}/exr/####.exr")
+        result = cli("submit", "--to", engine, tiny, "--seeds", "0-1200", *out, "--write-only", *words)
+        assert result.code == 0, result
+        return result
+
+    assert written("sh010", "openjd").out == "farm/exr/template.json\n"
+    first = Path("farm/exr/template.json").read_bytes()
+    assert written("sh020", "openjd").out == "farm/exr-2/template.json\n"
+    assert Path("farm/exr/template.json").read_bytes() == first
+    assert written("sh010", "openjd").out == "farm/exr/template.json\n"
+    assert written("sh020", "slurm").out.startswith("farm/exr-2/Render.sbatch\n")
+    assert "replaced now: farm/exr-2" in written("sh020", "slurm", "--chunk", 1).err
+    names = ["Render-1.sbatch", "Render-2.sbatch", "Verify.sbatch", "submit.sh", "template.json"]
+    assert sorted(path.name for path in Path("farm/exr-2").iterdir()) == names
+    assert written("sh030", "openjd", "--name", "exr").out == "farm/exr/template.json\n"
