@@ -219,7 +219,7 @@ def refuse_foreign(found: Iterable[tuple[Frame, Finding]], consent: Consent) -> 
         )
     raise TargetError(
         f"other work is in the way: {named}{more}; write elsewhere, or replace it with --overwrite, "
-        "which redoes only frames that are not done"
+        "which keeps frames that are done"
     )
 
 

@@ -36,7 +36,7 @@ def plate_plan(
         ("size", f"{_size(display)} → {_size(_scaled(display, scale))}"),
     ]
     if data != display:
-        lines.append(("data", f"{_place(data)} → {_place(_scaled(data, scale))}, beside the display window above"))
+        lines.append(("data", f"{_place(data)} → {_place(_scaled(data, scale))} (size: the display window)"))
     said = [spaces.note] if spaces.note else []
     said += [*data_notes(image, pictures), *left_notes(image, pictures, output)]
     said += [PNG_CUTS] * (output.format == "png" and data != display)

@@ -3,6 +3,8 @@
 import json
 from typing import TYPE_CHECKING
 
+from vfxgan.cli.verify_again import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -41,7 +43,8 @@ def _print(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Finding]]"
 
     first, last = job.frames[0], job.frames[-1]
     print(f"model      {job.model.path} ({job.model.spec.name}, SHA-256 {job.model.sha256})")
-    print(f"frames     {len(job.frames)}: {first.path} ({first.source}) … {last.path} ({last.source})")
+    until = f" … {last.path} ({last.source})" if last is not first else ""
+    print(f"frames     {len(job.frames)}: {first.path} ({first.source}){until}")
     for note in job.notes:
         print(f"note       {note}")
     lines, refused = _of_plate(job, maker)
@@ -59,8 +62,11 @@ def _print(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Finding]]"
     print(f"threads    {job.threads}, batch {job.batch}")
     kept = sum(job.consent.keeps(finding) for _, finding in found)
     states = Counter(finding.state.value for _, finding in found)
-    print(f"on disk    {', '.join(f'{count} {state}' for state, count in sorted(states.items()))} (by their headers)")
-    print(f"to do      {len(found) - kept}")
+    told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    read = ", by their headers" if set(states) != {"missing"} else ""
+    print(f"on disk    {told}, of {counted(len(found), 'frame')}{read}")
+    unsigned = ", and those on disk whose signature does not hold" if kept and job.sign is not None else ""
+    print(f"to do      {len(found) - kept}{unsigned}")
     return refused
 
 

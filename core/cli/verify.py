@@ -113,10 +113,14 @@ def _verify_each(
         signed = signatures.look(whole)
         if problems:
             count, unsigned = len(problems) + len(signed.problems), len(signed.problems)
-            but = f", {unsigned} of these not signed as asked" if unsigned else ""
-            told = f"{counted(count, 'problem')}, {len(whole)} of {counted(len(paths), 'frame')} are whole{but}"
+            unlike = sum(bool(one.problem) for one in compared)
+            but = f", {unlike} of these not confirmed by --rerender" if unlike else ""
+            but += f", {unsigned} of these not signed as asked" if unsigned else ""
+            verb = "is" if len(whole) == 1 else "are"
+            told = f"{counted(count, 'problem')}, {len(whole)} of {counted(len(paths), 'frame')} {verb} whole{but}"
             remedied = f"; {remedy(signed)}" if unsigned else ""
-            raise VerifyError(f"{told}; see above, and render again those that are not{remedied}")
+            those = ", and render again those that are not" if len(problems) > unlike else ""
+            raise VerifyError(f"{told}; see above{those}{remedied}")
         raise_if_wrong(signed, len(whole))
     verb = "is" if len(whole) == 1 else "are"
     tell_outcome(f"{counted(len(whole), 'frame')} {verb} whole{of_rerendered(compared)}{signed.said}", progress_choice)

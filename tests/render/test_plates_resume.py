@@ -79,7 +79,7 @@ def test_a_plate_that_changed_is_named_and_its_frame_left_alone(cli: Any, model:
     assert result.code == 2
     assert "up/1002.exr (made from a plate of other bytes" in result.line
     assert f"{shot.with_name('shot.1002.exr')} changed since" in result.line
-    assert "--overwrite, which redoes only frames that are not done" in result.line
+    assert "replace it with --overwrite, which keeps frames that are done" in result.line
     assert Path("up/1002.exr").read_bytes() == before
     assert "1 rendered, 2 were done before" in render(cli, model, shot, "--overwrite").line
 
@@ -146,7 +146,7 @@ def test_verify_names_every_problem_also_where_a_plate_is_not_at_hand(cli: Any, 
     assert first.startswith("up/1004.exr: cut short")
     assert second.startswith("up/1001.exr: cannot be rendered again: the plate with SHA-256 ")
     assert "is not among --in's; name those that it was made from" in second
-    assert last.startswith("vfxgan: 2 problems, 2 of 3 frames are whole; ")
+    assert last.startswith("vfxgan: 2 problems, 2 of 3 frames are whole, 1 of these not confirmed by --rerender; ")
 
 
 def test_verify_names_frames_whose_model_is_not_at_hand(cli: Any, model: Path, shot: Path) -> None:
@@ -155,7 +155,10 @@ def test_verify_names_frames_whose_model_is_not_at_hand(cli: Any, model: Path, s
     assert result.code == 1
     for number in (1001, 1002, 1004):
         assert f"up/{number}.exr: cannot be rendered again: needs the model with SHA-256 " in result.err
-    assert "3 problems, 3 of 3 frames are whole" in result.line
+    assert "3 problems, 3 of 3 frames are whole, 3 of these not confirmed by --rerender; see above" in result.line
+    assert "render again those" not in result.line
+    one = cli("verify", "up/1001.exr", "--rerender", "1", "--in", shot, "--progress", "none")
+    assert "1 problem, 1 of 1 frame is whole, 1 of these not confirmed by --rerender; see above" in one.line
 
 
 @pytest.mark.parametrize(
@@ -215,9 +218,14 @@ def test_like_makes_a_frame_again(cli: Any, model: Path, shot: Path) -> None:
 def test_dry_run_says_what_would_be_done(cli: Any, model: Path, shot: Path) -> None:
     result = render(cli, model, shot, "--dry-run")
     assert result.code == 0
-    assert "to do      3" in result.out
+    assert "on disk    3 missing, of 3 frames\nto do      3\n" in result.out
     assert "shot.1001.exr" in result.out
     assert not Path("up").exists()
+    assert render(cli, model, shot, "--frames", "1004").code == 0
+    assert "on disk    1 done, 2 missing, of 3 frames, by their headers\n" in render(cli, model, shot, "--dry-run").out
+    one = render(cli, model, shot, "--dry-run", "--frames", "1001").out
+    assert "frames     1: up/1001.exr (" in one
+    assert " … up/1001.exr" not in one
 
 
 def test_dry_run_says_what_becomes_of_the_first_plate(cli: Any, model: Path, tmp_path: Path) -> None:
@@ -230,7 +238,7 @@ def test_dry_run_says_what_becomes_of_the_first_plate(cli: Any, model: Path, tmp
     for line in (
         f"plate      {source}: R, G, B, A",
         "size       10×12 → 20×24",
-        "data       8×6 at -1, 2 → 16×12 at -2, 4",
+        "data       8×6 at -1, 2 → 16×12 at -2, 4 (size: the display window)",
         "colour     ACEScg → ACEScg",
         "depth      half → float",
         "tiles      1 of ",
