@@ -20,6 +20,7 @@ from vfxgan.render.plan import Consent, State
 from vfxgan.render.runtimes.fingerprint import Fingerprint, cpu_level
 from vfxgan.render.seed_rule import seeds_text
 from vfxgan.render.sequence_check import Report, Verdict
+from vfxgan.render.signing import is_signed
 from vfxgan.render.spaces import config_id_of, config_of
 
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: what a line cannot hold, or a terminal does not give back
@@ -87,6 +88,8 @@ def find_repair(report: Report, given: Given) -> Repair:
     notes += _config_note(report.reference.options.get("ocio"))
     if given.signed or given.unsigned:
         notes.append("add --sign CERT KEY: these frames have to be signed")
+    elif any(map(is_signed, report.whole)):
+        notes.append("add --sign CERT KEY: the frames that are whole are signed")
     if any(unicodedata.category(letter) in UNPRINTABLE for word in words for letter in word):
         return Repair(notes=("a path holds control characters: no command can be given",))
     return Repair(tuple(words), tuple(notes))

@@ -52,6 +52,17 @@ def test_the_last_line_counts_frames_that_are_not_signed_as_asked_too(cli: Any, 
     done(cli("verify", "a/####.exr", "--frames", "0-4", "--require-signed"))
 
 
+@pytest.mark.parametrize("suffix", ["exr", "png"])
+def test_the_repair_says_that_the_other_frames_are_signed(cli: Any, tiny: Path, signer: Any, suffix: str) -> None:
+    pytest.importorskip("c2pa", reason="signing needs the extra sign")
+    done(cli("render", tiny, "--seeds", "0-2", "--out", f"a/####.{suffix}", "--sign", *signer))
+    done(cli("render", tiny, "--seeds", "0-2", "--out", f"b/####.{suffix}"))
+    for folder, is_said in (("a", True), ("b", False)):
+        Path(f"{folder}/0001.{suffix}").unlink()
+        told = cli("verify", f"{folder}/####.{suffix}", "--frames", "0-2", "--model", tiny).err
+        assert ("add --sign CERT KEY: the frames that are whole are signed" in told) is is_said
+
+
 def test_frames_checked_one_by_one_are_counted_with_their_signatures(cli: Any, tiny: Path, signer: Any) -> None:
     pytest.importorskip("c2pa", reason="signing needs the extra sign")
     done(cli("render", tiny, "--seeds", "0-3", "--out", "a/####.exr", "--sign", *signer))
