@@ -12,7 +12,7 @@ import numpy as np
 import OpenImageIO as oiio
 
 from vfxgan.errors import ImageError
-from vfxgan.picture import MAX_HEADER_CHARS, MAX_PARTS, Picture, Pixels, Window, one_line, trouble_of
+from vfxgan.picture import MAX_HEADER_CHARS, MAX_PARTS, Picture, Pixels, Window, is_utf8, one_line, trouble_of
 
 STRIP_ROWS = 64  # read at a time; a multiple of the rows that most compressions hold together
 DWAB_ROWS = 256
@@ -304,6 +304,8 @@ _KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK,
 def _open(path: Path) -> Any:
     if check_file(path).st_size == 0:
         raise ImageError(f"{path}: is empty; replace the file")
+    if not is_utf8(path):
+        raise ImageError(f"{path}: the path is no UTF-8 text, which image files need; rename it")
     wanted = oiio.ImageSpec()
     wanted.attribute("oiio:UnassociatedAlpha", 1)  # never let it multiply encoded values by alpha
     source = oiio.ImageInput.open(str(path), wanted)

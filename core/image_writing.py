@@ -13,7 +13,7 @@ import OpenImageIO as oiio
 from vfxgan.errors import ImageError, TakenError, UsageError, WriteError
 from vfxgan.exr_types import CARRY_ANY_BITS, float_to_uint
 from vfxgan.image_digests import file_pixel_digest
-from vfxgan.picture import FORMAT_OF_EXTENSION, Picture, Pixels, one_line
+from vfxgan.picture import FORMAT_OF_EXTENSION, Picture, Pixels, is_utf8, one_line
 from vfxgan.png_chunks import XMP_KEYWORD, text_to_itxt
 from vfxgan.temporaries import temporary_beside
 
@@ -68,6 +68,8 @@ def write_picture(
         ImageError: an attribute is of a type that cannot be written.
         WriteError: full disk, permissions, or anything else that OpenImageIO reports. Nothing is left behind.
     """
+    if not is_utf8(path):
+        raise WriteError(f"{path}: the path is no UTF-8 text, which image files need; name another")
     try:
         with temporary_beside(path) as temporary:
             _encode(temporary, path, picture)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import OpenImageIO as oiio
@@ -87,6 +88,11 @@ def trouble_of(*sources: Any) -> str:
         except UnicodeDecodeError:  # it quotes a damaged file
             said.append("it is damaged")
     return " ".join(filter(None, said))
+
+
+def is_utf8(path: Path | str) -> bool:
+    """Whether OpenImageIO can be told this path; a name on disk may be any bytes."""
+    return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in str(path))
 
 
 def one_line(text: str) -> str:

@@ -11,6 +11,7 @@ import fileseq
 
 from vfxgan.errors import UsageError
 from vfxgan.images import FORMAT_OF_EXTENSION
+from vfxgan.picture import is_utf8
 from vfxgan.ranges import OPENJD, from_openjd
 
 MAX_FRAMES = 1_000_000
@@ -68,8 +69,13 @@ def parse_pattern(
         known = " or ".join(extensions)
         verb = "write" if option == "--out" else "give"
         raise UsageError(f"{option} {text!r}: unknown extension {path.suffix!r}; {verb} {known}")
-    if set("#@%$") & set(str(path.parent)):
-        raise UsageError(f"{option} {text!r}: the padding belongs in the file name, not in the folder")
+    if not is_utf8(text):
+        raise UsageError(f"{option} {text!r}: the path is no UTF-8 text, which image files need; rename it")
+    if found := sorted(set("#@%$") & set(str(path.parent))):
+        raise UsageError(
+            f"{option} {text!r}: the padding belongs in the file name, not in the folder, whose name cannot hold "
+            f"{' or '.join(found)}"
+        )
     if not set("#@%$") & set(path.name):
         if frames > 1:
             example = path.with_name(f"{path.stem}.####{path.suffix}")

@@ -353,3 +353,18 @@ def test_a_frame_that_another_render_finishes_first_is_kept(
     first = read_stamp(read_picture(Path("up/0001.exr")).attributes)
     assert stamp == first
     assert hidden(Path("up")) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a name on disk is text")
+def test_a_path_that_is_no_text_is_one_line(cli: Any, shot: Path) -> None:
+    folder = Path(os.fsdecode(b"f\xffb"))
+    made = cli("render", "elements", "--seeds", "0", "--out", folder / "a.####.exr")
+    assert made.code == 2
+    assert "the path is no UTF-8 text, which image files need; rename it" in made.line
+    assert not folder.exists()
+    assert cli("contact-sheet", shot.parent, "--to", folder / "a.png").code == 1
+    shutil.copytree(shot.parent, folder, dirs_exist_ok=True)
+    for words in (("verify", folder), ("inspect", next(folder.glob("*.exr")))):
+        read = cli(*words)
+        assert read.code == 1
+        assert "the path is no UTF-8 text" in read.err

@@ -277,6 +277,7 @@ def test_dry_run_stops_as_the_render_would(cli: Any, model: Path, shot: Path) ->
         (["--in", "plate/shot.####.tif"], ["--in 'plate/shot.####.tif': no plates there"]),
         (["--in", "plate/shot.####.jpg"], ["unknown extension '.jpg'; give .exr or .png or .tif or .tiff or .dpx"]),
         (["--in", "####/a.exr"], ["the padding belongs in the file name"]),
+        (["--in", "it's $5/#.exr"], ["not in the folder, whose name cannot hold $"]),
         (["--in", "plate/shot.####.exr", "--seeds", "1"], ["--seeds 1 and --in", "two sources"]),
         (["--in", "plate/shot.####.exr", "--start-frame", "1"], ["--start-frame 1 is for seeds"]),
         (["--in", "plate/shot.####.exr", "--z-interval", "0.5"], ["--z-interval 0.5 is for seeds"]),
