@@ -74,14 +74,25 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _check_header(where: str, names: Sequence[str], options: Mapping[str, bool]) -> None:
     if SHOT not in names:
-        raise UsageError(f"{where}: no column {SHOT!r}; the first row names the columns, such as shot,seeds,out")
+        raise UsageError(f"{where}: no column {SHOT!r}; {_remedy(names)}")
     for name in names:
         if name != SHOT and name not in options:
-            raise UsageError(
-                f"{where}, column {name!r}: is no option of vfxgan render; write it without dashes, as seeds"
-            )
+            plain = name.strip("-").lower()
+            remedy = f"write {plain}" if plain in options else "write it without dashes, as seeds"
+            raise UsageError(f"{where}, column {name!r}: is no option of vfxgan render; {remedy}")
         if names.count(name) > 1:
             raise UsageError(f"{where}, column {name!r}: is there twice")
+
+
+def _remedy(names: Sequence[str]) -> str:
+    """What a spreadsheet made of the first row, or of its cells."""
+    other = next((name for name in names if name.lower() == SHOT), None)
+    if other is not None:
+        return f"write it without capitals, not {other!r}"
+    for mark, called in ((";", "';'"), ("\t", "tabs")):
+        if len(names) == 1 and mark in names[0]:
+            return f"its cells have {called} between them, not commas; save it with commas"
+    return "the first row names the columns, such as shot,seeds,out"
 
 
 def _shot(where: str, names: Sequence[str], row: Sequence[str], options: Mapping[str, bool]) -> Shot:
@@ -93,6 +104,8 @@ def _shot(where: str, names: Sequence[str], row: Sequence[str], options: Mapping
     if problem:
         raise UsageError(f"{where}, column {SHOT}: {shot!r} {problem}")
     for name, cell in cells.items():
+        if "\0" in cell:
+            raise UsageError(f"{where}, column {name}: {cell!r} holds a NUL character; write the cell again")
         if options[name] and cell.lower() not in (*YES, *NO):
             raise UsageError(f"{where}, column {name}: {cell!r} is neither yes nor no")
     return Shot(shot, where, cells)
