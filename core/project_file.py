@@ -95,6 +95,9 @@ def read_settings(file: Path) -> Settings:
         at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)", str(error))
         line = (at[1] if at and at[1] else str(text.count("\n") + 1)) if at else "1"
         reason = str(error).replace(at.group(), "") if at else str(error)
+        key, equals, _ = text.split("\n")[int(line) - 1].partition("=")
+        if reason == "Cannot overwrite a value" and equals:
+            reason = f"{key.strip()} is set twice"
         raise UsageError(f"{file}:{line}: cannot be read ({' '.join(reason.split())}); correct it") from error
     except RecursionError as error:
         raise UsageError(f"{file}: cannot be read (nested too deeply); correct it or remove it") from error

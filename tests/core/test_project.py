@@ -226,7 +226,7 @@ def test_what_is_right_in_a_wrong_file_is_known(write: Callable[[str], Path]) ->
     ("data", "said"),
     [
         (b"model = ", "vfxgan.toml:1: cannot be read (Invalid value)"),
-        (b"a = 1\nb = 2\nb = 3\n", "vfxgan.toml:3: cannot be read (Cannot overwrite a value)"),
+        (b"a = 1\nb = 2\nb = 3\n", "vfxgan.toml:3: cannot be read (b is set twice); correct it"),
         (b"a = 1\n[x", "vfxgan.toml:2: cannot be read (Expected ']' at the end of a table declaration)"),
         (b"\n\nmodel = '\xff'", "vfxgan.toml:3: cannot be read (not UTF-8 text); save it as UTF-8"),
         (b"\xff\xfem\0o\0", "vfxgan.toml:1: cannot be read (not UTF-8 text)"),
