@@ -40,7 +40,7 @@ def check_manifest_target(path: Path) -> None:
             is_ours = False
         if not is_ours:
             raise TargetError(f"--manifest {str(path)!r} exists and is no manifest of frames; name another file")
-    check_writable(path.parent)
+    check_writable(_behind(path).parent)
 
 
 def write_manifest(path: Path, report: Report, model: str | None, unsigned: Mapping[Path, str], *, ok: bool) -> None:
@@ -53,7 +53,12 @@ def write_manifest(path: Path, report: Report, model: str | None, unsigned: Mapp
     Raises:
         WriteError: full disk, no right to write.
     """
-    write_whole(path, manifest_bytes(report, model, unsigned, ok=ok))
+    write_whole(_behind(path), manifest_bytes(report, model, unsigned, ok=ok))
+
+
+def _behind(path: Path) -> Path:
+    """What a link leads to, so that it stays a link."""
+    return path.resolve() if path.is_symlink() else path
 
 
 def manifest_bytes(report: Report, model: str | None, unsigned: Mapping[Path, str], *, ok: bool) -> bytes:

@@ -249,6 +249,11 @@ def test_a_manifest_replaces_only_a_manifest(cli: Any, shot: Any) -> None:
     assert check(cli, "--manifest", "m.json").code == 1
     assert Path("m.json").read_bytes() != first
     assert sorted(path.name for path in Path().iterdir() if path.is_file()) == ["m.json", "work.json"]
+    Path("link.json").symlink_to("m.json")
+    Path("m.json").write_bytes(first)
+    assert check(cli, "--manifest", "link.json").code == 1
+    assert Path("link.json").is_symlink()
+    assert Path("m.json").read_bytes() != first
 
 
 def test_json_progress_ends_in_the_reason_and_the_command(cli: Any, tiny: Path, shot: Any) -> None:
