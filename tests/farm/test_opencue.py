@@ -34,6 +34,12 @@ CONTENT = {
 }
 ATTRIBUTES = {"job": {"name"}, "layer": {"name", "type"}, "key": {"name"}, "depend": {"type", "anyframe"}}
 
+TYPES = {
+    "layer": {"Render", "Util", "Post"},
+    "depend": {f"{one}_ON_{other}" for one in ("JOB", "LAYER", "FRAME") for other in ("JOB", "LAYER", "FRAME")}
+    | {"FRAME_BY_FRAME", "PREVIOUS_FRAME", "LAYER_ON_SIM_FRAME"},
+}
+
 
 def check_schema(element: ElementTree.Element) -> None:
     """Raise what is not as the schema has it."""
@@ -42,6 +48,7 @@ def check_schema(element: ElementTree.Element) -> None:
     assert re.fullmatch(model, names), f"{element.tag} has {names}"
     assert set(element.attrib) == ATTRIBUTES.get(element.tag, set())
     assert all(re.fullmatch(r"[\w.:-]+", value) for value in element.attrib.values())
+    assert element.tag not in TYPES or element.get("type") in TYPES[element.tag]
     for child in element:
         check_schema(child)
 

@@ -411,3 +411,9 @@ def test_two_renders_into_folders_of_one_name_are_two_jobs(cli: Any, tiny: Path)
     names = ["Render-1.sbatch", "Render-2.sbatch", "Verify.sbatch", "submit.sh", "template.json"]
     assert sorted(path.name for path in Path("farm/exr-2").iterdir()) == names
     assert written("sh030", "openjd", "--name", "exr").out == "farm/exr/template.json\n"
+
+
+def test_the_verify_step_of_plates_holds_frames_against_them(cli: Any, folder: Path) -> None:
+    last = lines(cli, "upscaler", "--in", folder / "####.exr", "--out", "up/####.exr")[-1]
+    assert last[2:4] == ["verify", str(Path("up/####.exr").absolute())]
+    assert value(last, "--in") == str(folder / "####.exr")
