@@ -1,7 +1,11 @@
 """Hosts' modules as doubles, and the folders that a host puts on its Python path."""
 
 import os
+import shlex
+import signal
+import stat
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,25 @@ from double.unstubbed import nukescripts_module
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 HOST_PATHS = [PLUGINS / "client", PLUGINS / "nuke", PLUGINS / "houdini" / "python"]
+LIMIT_S = 300.0  # of one test
 HOSTS_OWN = ("nuke", "nukescripts", "hou", "pdg", "vfxgan_client", "vfxgan_nuke", "vfxgan_houdini")
+
+
+@pytest.fixture(autouse=True)
+def _time_limit() -> Iterator[None]:
+    """What goes wrong with threads and processes fails, and hangs nothing. Where there are no alarms, it may."""
+    if sys.platform == "win32":
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        raise TimeoutError(f"the test is not done after {LIMIT_S} s")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S, 10)  # and again, where what it waits for is waited for at its end
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -60,6 +82,68 @@ def hou(host_paths: list[Path], recording: Recording, monkeypatch: pytest.Monkey
         return hou_double.HOST
 
     return start
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The command of this installation, as a studio names it."""
+    program = Path(sysconfig.get_path("scripts")) / ("vfxgan.exe" if sys.platform == "win32" else "vfxgan")
+    assert program.exists(), f"{program} is not there: install the project (make test)"
+    monkeypatch.setenv("VFXGAN_COMMAND", str(program))
+    return program
+
+
+@pytest.fixture
+def stand_in(command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Put a script of Python in the place of `vfxgan render`, for what the real one cannot be made to do.
+
+    Whatever else is asked goes to the real command. After a minute it is ended, so that nothing waits for it for ever.
+    """
+    if sys.platform == "win32":
+        pytest.skip("a script cannot stand in for a program on Windows")
+    real = str(command)
+
+    def put(body: str, instead_of: str = "render") -> Path:
+        program = tmp_path / "stand-in" / "vfxgan"
+        program.parent.mkdir(exist_ok=True)
+        others = f"if sys.argv[1] != {instead_of!r}:\n    os.execv({real!r}, [{real!r}, *sys.argv[1:]])\n"
+        others += "signal.alarm(60)\n"
+        program.write_text(f"#!{sys.executable}\nimport json, os, signal, sys\n{others}{body}", encoding="utf-8")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("VFXGAN_COMMAND", str(program))
+        return program
+
+    return put
+
+
+@pytest.fixture
+def silent(stand_in: Callable[..., Path], tmp_path: Path) -> Callable[[str], Callable[[], int]]:
+    """Put something that never answers in the place of a `vfxgan` command; a call gives its pid, 0 before its start."""
+
+    def put(instead_of: str) -> Callable[[], int]:
+        told = tmp_path / "pid"
+        stand_in(f"open({str(told)!r}, 'w').write(f'{{os.getpid()}}\\n')\nsys.stdin.read()", instead_of)
+        return lambda: int(told.read_text().strip() or 0) if told.exists() else 0
+
+    return put
+
+
+@pytest.fixture
+def started(command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[int]]:
+    """The pids of all renders that were started in this test, but for dry runs."""
+    if sys.platform == "win32":
+        pytest.skip("a script cannot stand in for a program on Windows")
+    told, program = tmp_path / "started", tmp_path / "wrapper" / "vfxgan"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$$ $*" >>{shlex.quote(str(told))}\nexec {shlex.quote(str(command))} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("VFXGAN_COMMAND", str(program))
+
+    def read() -> list[int]:
+        lines = told.read_text(encoding="utf-8").splitlines()
+        return [int(line.split()[0]) for line in lines if line.split()[1] == "render" and "--dry-run" not in line]
+
+    return read
 
 
 @pytest.fixture

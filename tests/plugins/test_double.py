@@ -118,7 +118,7 @@ def test_an_operation_of_houdini_can_be_interrupted(hou: Callable[..., Any]) -> 
     host = hou()
     import hou as houdini
 
-    host.interrupt_after = 1
+    host.escape = lambda operation: len(operation._fractions) > 1
     with houdini.InterruptableOperation("render") as operation:
         operation.updateProgress(0.5)
         with pytest.raises(houdini.OperationInterrupted):
@@ -135,3 +135,17 @@ def test_without_a_window_there_is_no_ui(hou: Callable[..., Any]) -> None:
     assert not houdini.isUIAvailable()
     with pytest.raises(NotImplementedError, match=r"hou.ui"):
         _ = houdini.ui
+
+
+def test_pdg_takes_the_documented_arguments_alone() -> None:
+    from double.pdg import Node, WorkItemHolder, workItemCookType
+
+    holder = WorkItemHolder(Node(None))
+    item = holder.addWorkItem(index=3, cookType=workItemCookType.InProcess)
+    for wrong in ({"inProccess": True}, {"index": 1, "cooktype": workItemCookType.InProcess}):
+        with pytest.raises(TypeError, match=r"pdg.WorkItemHolder.addWorkItem takes \(options, "):
+            holder.addWorkItem(**wrong)
+    with pytest.raises(TypeError):
+        item.addOutputFile("a.exr", "file/image", 0, False, "more")
+    with pytest.raises(TypeError):
+        item.setCommand("a", "b")

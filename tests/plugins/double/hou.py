@@ -4,6 +4,7 @@
 # ruff: noqa: N802
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from double.recording import ANY_THREAD, Doubled, DoubledModule
@@ -224,7 +225,7 @@ class ParmTemplateGroup(HouDouble):
 
 
 class InterruptableOperation(HouDouble):
-    """Progress of a long call. A test sets HOST.interrupt_after: so many updates, then OperationInterrupted."""
+    """Progress of a long call. Escape is pressed where HOST.escape says so of it."""
 
     def __init__(self, operation_name: str, long_operation_name: Any = None, *more: Any, **options: Any) -> None:
         self._name, self._fractions, self._notes = operation_name, [], []
@@ -247,7 +248,7 @@ class InterruptableOperation(HouDouble):
         if not -1.0 <= fraction <= 1.0:
             raise ValueError(f"Houdini's progress goes from 0 to 1, not to {fraction}")
         self._fractions.append(fraction)
-        if HOST.interrupt_after is not None and len(self._fractions) > HOST.interrupt_after:
+        if HOST.escape(self):
             raise OperationInterrupted("the operation was interrupted")
 
 
@@ -331,7 +332,7 @@ class Host:
         self.lists: list[tuple[str, ...]] = []  # those that were shown
         self.chosen: list[tuple[int, ...]] = []  # what a test chooses of them
         self.version = (20, 5, 370)
-        self.interrupt_after: int | None = None
+        self.escape: Callable[[InterruptableOperation], bool] = lambda operation: False  # looked at by each update
         self.operations: list[InterruptableOperation] = []
         self.environment: dict[str, str] = {}
         self.selected: list[OpNode] = []

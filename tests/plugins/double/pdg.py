@@ -7,6 +7,7 @@ There are no stubs of pdg. Names are those of `unstubbed.PDG`; anything else is 
 # ruff: noqa: N802
 
 import types
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -35,7 +36,7 @@ class WorkItem:
 
     def __init__(self, node: "Node", index: int, cook_type: workItemCookType) -> None:
         self.node, self.index, self._cook_type = node, index, cook_type
-        self._looks, self._cancel_after = 0, -1
+        self._cancels: Callable[[], bool] = lambda: False
         self._attributes: dict[str, Any] = {}
         self._expected: list[tuple[str, str]] = []
         self._outputs: list[tuple[str, str]] = []
@@ -46,9 +47,8 @@ class WorkItem:
 
     @property
     def state(self) -> workItemState:
-        """Cancelled by itself after `_cancel_after` looks."""
-        self._looks += 1
-        return workItemState.CookedCancel if 0 <= self._cancel_after < self._looks else workItemState.Cooking
+        """Cancelled by itself where `_cancels` says so."""
+        return workItemState.CookedCancel if self._cancels() else workItemState.Cooking
 
     def addExpectedOutputFile(self, path: str, tag: str = "", own: bool = True) -> None:
         record("pdg.WorkItem.addExpectedOutputFile", path, tag, on=self)
@@ -93,22 +93,21 @@ class WorkItemHolder:
     def __init__(self, node: "Node") -> None:
         self._node, self._items = node, []
 
-    def addWorkItem(self, **options: Any) -> WorkItem:
-        record("pdg.WorkItemHolder.addWorkItem", on=self, **options)
+    def addWorkItem(self, *args: Any, **options: Any) -> WorkItem:
+        record("pdg.WorkItemHolder.addWorkItem", *args, on=self, **options)
         self._items.append(WorkItem(self._node, options["index"], options["cookType"]))
         return self._items[-1]
 
 
 class GraphContext:
-    """https://www.sidefx.com/docs/houdini/tops/pdg/GraphContext.html. `cancel_after`: so many looks at `canceling`."""
+    """https://www.sidefx.com/docs/houdini/tops/pdg/GraphContext.html. A test sets `cancels`."""
 
     def __init__(self) -> None:
-        self.looks, self.cancel_after = 0, -1
+        self.cancels: Callable[[], bool] = lambda: False
 
     @property
     def canceling(self) -> bool:
-        self.looks += 1
-        return 0 <= self.cancel_after < self.looks
+        return self.cancels()
 
 
 class Node:

@@ -22,8 +22,11 @@ PDG: dict[str, str] = {
     "WorkItem.setCookPercent": "percent",
     "WorkItem.setCustomState": "state",
     "WorkItem.addWarning": "message",
-    # https://www.sidefx.com/docs/houdini/tops/pdg/WorkItemHolder.html
-    "WorkItemHolder.addWorkItem": "**options",
+    # https://www.sidefx.com/docs/houdini/tops/pdg/WorkItemHolder.html, and for the names of its options
+    # https://www.sidefx.com/docs/houdini/tops/pdg/WorkItemOptions.html; what that calls deprecated is left out.
+    "WorkItemHolder.addWorkItem": "options, *, batch, batchOffset, batchSize, cloneMode, cloneOutputFiles, "
+    "cloneTarget, cookType, index, isDynamicBatch, isNoGenerate, name, parent, parentArray, parentArrayOffset, "
+    "preserveType, priority",
 }
 NUKESCRIPTS: dict[str, str] = {
     # https://learn.foundry.com/nuke/developers/160/pythondevguide/custom_panels.html and
@@ -37,10 +40,16 @@ NUKESCRIPTS: dict[str, str] = {
 
 
 def record(name: str, *args: Any, on: Any = None, **kwargs: Any) -> None:
-    """For the doubles of these modules: only the name is checked, against the list."""
-    listed = {**{f"nukescripts.{each}": 0 for each in NUKESCRIPTS}, **{f"pdg.{each}": 0 for each in PDG}}
-    if name not in listed:
+    """For the doubles of these modules: checks the name, the number of arguments and keywords against the list."""
+    module, _, short = name.partition(".")
+    listed = {"nukescripts": NUKESCRIPTS, "pdg": PDG}[module]
+    if short not in listed:
         raise AttributeError(f"{name} is not in the list of names with documentation; see double/unstubbed.py")
+    places, _, others = listed[short].partition("*")
+    positional, keywords = ([each.strip() for each in part.split(",") if each.strip()] for part in (places, others))
+    unknown = [each for each in kwargs if each not in (*positional, *keywords)]
+    if unknown or len(args) > len(positional):
+        raise TypeError(f"{name} takes ({listed[short]}), not {[*args, *unknown]}; see double/unstubbed.py")
     RECORDING.calls.append(Call(name, args, kwargs, on, is_checked=False))
 
 

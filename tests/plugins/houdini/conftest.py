@@ -1,6 +1,5 @@
 """A session of Houdini's double that has a scene saved, and the real `vfxgan` command."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,15 +8,6 @@ from typing import Any
 import pytest
 
 HIP_FOLDER = "a 'shot' – été $1"  # a space, quotes, a dollar and letters beyond ASCII
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The command of this installation, as a studio names it."""
-    program = Path(sys.executable).parent / ("vfxgan.exe" if sys.platform == "win32" else "vfxgan")
-    assert program.exists(), f"{program} is not there: install the project (make test)"
-    monkeypatch.setenv("VFXGAN_COMMAND", str(program))
-    return program
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ class TestGenerateElements:
         assert node._path() == "/obj/vfxgan_tiny/tiny"
         assert node._parms["filename"]._value == f"{folder}/o/fire.$F4.exr"
         assert houdini.said == [f"3 frames, 1001 to 1003: {folder}/o/fire.####.exr\nin /obj/vfxgan_tiny/tiny"]
-        (operation,) = houdini.operations
+        (operation,) = [each for each in houdini.operations if each._name == "Rendering"]
         assert operation._fractions[0] == 0.0
         assert operation._fractions[-1] > 0
         assert any(re.match(r"\d of 3 frames", note) for note in operation._notes)
@@ -82,16 +82,64 @@ class TestGenerateElements:
         assert "$HIP/render/vfxgan/elements.####.exr" in dialog.kwargs["initial_contents"]
 
     def test_escape_stops_it_and_leaves_whole_frames(
-        self, shelf: ModuleType, houdini: Any, folder: Path, cli: Any
+        self, shelf: ModuleType, houdini: Any, folder: Path, cli: Any, started: Any, is_alive: Any
     ) -> None:
-        houdini.chosen, houdini.texts, houdini.interrupt_after = [(0,)], ["0-999|1001||$HIP/o/####.exr|"], 12
+        houdini.chosen, houdini.texts = [(0,)], ["0-99999|1001||$HIP/o/####.exr|"]
+        houdini.escape = lambda operation: operation._name == "Rendering" and any(folder.glob("o/[!.]*.exr"))
+        shelf.generate_elements()
+        (pid,) = started()
+        assert not is_alive(pid)
+        made = sorted((folder / "o").iterdir())
+        assert houdini.said == ["vfxgan: stopped; finished frames are whole, the same again renders the rest"]
+        assert 0 < len(made) < 99999
+        assert all(re.fullmatch(r"\d{4,}\.exr", path.name) for path in made), "no temporary is left"
+        assert cli("verify", folder / "o").code == 0
+        assert sorted((folder / "o").iterdir()) == made, "nothing was rendered meanwhile"
+
+    @pytest.mark.parametrize("question", ["models", "project", "render"])
+    def test_escape_ends_a_question(
+        self, shelf: ModuleType, houdini: Any, silent: Any, is_alive: Any, question: str
+    ) -> None:
+        pid = silent(question)
+        houdini.chosen, houdini.texts = [(0,)], ["0|1001||$HIP/o/####.exr|"]
+        houdini.escape = lambda operation: pid() > 0
         shelf.generate_elements()
         assert houdini.said == ["vfxgan: stopped; finished frames are whole, the same again renders the rest"]
-        made = list((folder / "o").iterdir()) if (folder / "o").exists() else []
-        assert len(made) < 1000
-        assert all(re.fullmatch(r"\d{4}\.exr", path.name) for path in made), "no temporary is left"
-        if made:
-            assert cli("verify", folder / "o").code == 0
+        assert not is_alive(pid())
+
+    def test_frames_that_failed_are_named_and_the_others_are_loaded(
+        self, shelf: ModuleType, houdini: Any, folder: Path, make_model: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = make_model(folder / "shaky.onnx", not_a_number_below=-0.07)  # of seeds 0 to 3, seed 1 alone
+        monkeypatch.setenv("VFXGAN_MODEL", str(model))
+        houdini.chosen, houdini.texts = [(0,)], ["0-3|1001||$HIP/o/####.exr|"]
+        shelf.generate_elements()
+        assert houdini.said[0].splitlines()[0] == f"3 of 4 frames, 1001 to 1004: {folder}/o/####.exr"
+        assert houdini.said[0].splitlines()[1].startswith("1 failed: frame 1002 (seed 1): the network gave NaN")
+        assert houdini.selected[0]._parms["filename"]._value == f"{folder}/o/$F4.exr"
+
+    def test_where_every_frame_failed_there_is_nothing_to_load(
+        self, shelf: ModuleType, houdini: Any, folder: Path, make_model: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = make_model(folder / "shaky.onnx", not_a_number_below=-0.07)
+        monkeypatch.setenv("VFXGAN_MODEL", str(model))
+        houdini.chosen, houdini.texts = [(0,)], ["1|1001||$HIP/o/####.exr|"]
+        shelf.generate_elements()
+        assert houdini.said == ["1 of 1 frame failed: 1001; none is done"]
+        assert houdini.selected == []
+
+    @pytest.mark.parametrize("content", [None, b"junk"])
+    def test_a_broken_model_of_the_project_is_told_and_no_other_takes_its_place(
+        self, shelf: ModuleType, houdini: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+    ) -> None:
+        monkeypatch.delenv("VFXGAN_MODEL")
+        (folder / "vfxgan.toml").write_text('model = "hero.onnx"\n', encoding="utf-8")
+        if content is not None:
+            (folder / "hero.onnx").write_bytes(content)
+        shelf.generate_elements()
+        assert houdini.lists == []
+        assert "hero.onnx" in houdini.said[0]
+        assert houdini.said[0].startswith("vfxgan.toml: ")
 
     def test_what_vfxgan_has_against_it_is_said_before_the_start(
         self, shelf: ModuleType, houdini: Any, folder: Path
@@ -99,7 +147,7 @@ class TestGenerateElements:
         houdini.chosen, houdini.texts = [(0,)], ["5-1x0|1001||$HIP/o/####.exr|"]
         shelf.generate_elements()
         assert houdini.said == ["--seeds '5-1x0' is not a range of seeds; write 0-499, 0-499x2 or 1,5,9"]
-        assert houdini.operations == []
+        assert "Rendering" not in [operation._name for operation in houdini.operations]
         assert not (folder / "o").exists()
 
     def test_odd_paths_are_only_paths(self, shelf: ModuleType, houdini: Any, folder: Path) -> None:

@@ -1,11 +1,7 @@
 """An artist at Nuke's double: a saved script, panels that are answered, and the real `vfxgan` command behind them."""
 
 import json
-import os
 import shutil
-import stat
-import sys
-import sysconfig
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -90,15 +86,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The command of this installation, as a studio names it."""
-    program = Path(sysconfig.get_path("scripts")) / ("vfxgan.exe" if sys.platform == "win32" else "vfxgan")
-    assert program.exists(), f"{program} is not there: install the project (make test)"
-    monkeypatch.setenv("VFXGAN_COMMAND", str(program))
-    return program
-
-
-@pytest.fixture
 def artist(
     nuke: Callable[..., Any], command: Path, folder: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Artist:
@@ -142,41 +129,6 @@ def select(artist: Artist) -> Callable[..., Any]:
         return node
 
     return add
-
-
-@pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Put a script of Python in the place of `vfxgan render`, for what the real one cannot be made to do.
-
-    Whatever else is asked goes to the real command. After a minute it is ended, so that nothing waits for it for ever.
-    """
-    if sys.platform == "win32":
-        pytest.skip("a script cannot stand in for a program on Windows")
-    real = os.environ["VFXGAN_COMMAND"]
-
-    def put(body: str, instead_of: str = "render") -> Path:
-        program = tmp_path / "stand-in" / "vfxgan"
-        program.parent.mkdir(exist_ok=True)
-        others = f"if sys.argv[1] != {instead_of!r}:\n    os.execv({real!r}, [{real!r}, *sys.argv[1:]])\n"
-        others += "signal.alarm(60)\n"
-        program.write_text(f"#!{sys.executable}\nimport json, os, signal, sys\n{others}{body}", encoding="utf-8")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setenv("VFXGAN_COMMAND", str(program))
-        return program
-
-    return put
-
-
-@pytest.fixture
-def silent(stand_in: Callable[..., Path], tmp_path: Path) -> Callable[[str], Callable[[], int]]:
-    """Put something that never answers in the place of a `vfxgan` command; a call gives its pid, 0 before its start."""
-
-    def put(instead_of: str) -> Callable[[], int]:
-        told = tmp_path / "pid"
-        stand_in(f"open({str(told)!r}, 'w').write(f'{{os.getpid()}}\\n')\nsys.stdin.read()", instead_of)
-        return lambda: int(told.read_text().strip() or 0) if told.exists() else 0
-
-    return put
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import hou
 
 from vfxgan_client import ClientError, Command
 from vfxgan_houdini import questions
+from vfxgan_houdini.asking import interruptable
 from vfxgan_houdini.planning import plan
 from vfxgan_houdini.request import Request
 from vfxgan_houdini.watching import watch
@@ -32,11 +33,13 @@ def browse(command: Command, folder: str, model: str, seeds: str) -> list[int]:
     try:
         asked = replace(Request("", seeds=seeds, model=model).absolute(folder), out=str(place / "####.exr"))
         sheet = place / "sheet.png"
-        planned = plan(command, asked.arguments(), folder)
+        with interruptable("seeds") as is_cancelled:
+            planned = plan(command, asked.arguments(), folder, is_cancelled)
         title = f"vfxgan: {planned.model}, {len(planned.frames)} seeds"
-        watch(command, [*asked.arguments(), f"{PREVIEW}={sheet}"], folder, title)
+        watched = watch(command, [*asked.arguments(), f"{PREVIEW}={sheet}"], folder, title)
         _open(sheet)
-        return questions.choose_seeds([frame.seed for frame in planned.frames if frame.seed is not None])
+        done = [frame.seed for frame in planned.frames if frame.number not in watched.failed]
+        return questions.choose_seeds([seed for seed in done if seed is not None])
     finally:
         shutil.rmtree(place, ignore_errors=True)  # on Windows MPlay may still hold the sheet
 

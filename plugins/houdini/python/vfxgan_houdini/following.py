@@ -9,7 +9,12 @@ from typing import Union
 from vfxgan_client import Cancelled, ClientError, Command, Event, Failed, Finished, Progress, Run
 
 LOOK_EVERY_S = 0.1
+SOME_FRAMES_FAILED = 3  # exit code
 Last = Union[Failed, Cancelled, Finished]
+
+
+class SomeFramesFailed(ClientError):
+    """The others are whole."""
 
 
 def follow(
@@ -22,6 +27,7 @@ def follow(
         look: called at least every tenth of a second, in this thread. What it raises stops the run: frames in flight
             are finished, and it is raised from here.
     Raises:
+        SomeFramesFailed: the run came to its end, and not every frame is there.
         ClientError: it could not start, it failed (its own line), or it was stopped by somebody else.
     """
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -36,7 +42,7 @@ def follow(
     if isinstance(last, Finished):
         return last
     if isinstance(last, Failed):
-        raise ClientError(last.reason)
+        raise (SomeFramesFailed if last.code == SOME_FRAMES_FAILED else ClientError)(last.reason)
     raise ClientError(f"vfxgan was stopped after {last.done} of {last.total} frames; the same again goes on")
 
 

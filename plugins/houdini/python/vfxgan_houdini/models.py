@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from vfxgan_client import ClientError, Command, ask
+from vfxgan_client import ClientError, Command
+from vfxgan_houdini.asking import ask_interruptably
 
 SEEDS = ("generator",)
 PLATES = ("upscaler", "translator")
+PACKAGED = "packaged"
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,17 @@ def models_of(command: Command, kinds: tuple[str, ...], folder: str) -> list[Mod
     """Those of these kinds, the default first.
 
     Raises:
-        ClientError: there is none, with what is wrong with the default model if anything is.
+        ClientError: a model that the project file or the environment names is missing or wrong, or there is none.
+        hou.OperationInterrupted: Escape.
     """
-    told: list[dict[str, Any]] = ask(command, ["models", "--json"], folder=folder)
-    found = [_model(item) for item in told if item.get("kind") in kinds and not item.get("problem")]
+    told: list[dict[str, Any]] = ask_interruptably(command, ["models", "--json"], folder, "models at hand")
+    broken = [item for item in told if item.get("problem")]
+    named = [item for item in broken if item["origin"] != PACKAGED or item["default"]]
+    if named:  # another in its place would be a picture that nobody ordered
+        raise ClientError("; ".join(f"{item['origin']}: {item['problem']}" for item in named))
+    found = [_model(item) for item in told if not item.get("problem") and item["kind"] in kinds]
     if not found:
-        problems = [str(item["problem"]) for item in told if item.get("problem")]
+        problems = [str(item["problem"]) for item in broken]
         raise ClientError("; ".join([f"there is no {' or '.join(kinds)} at hand", *problems]))
     return sorted(found, key=lambda model: not model.is_default)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,15 +55,17 @@ class Chunk:
         return notation(frame.number for frame in self.frames)
 
 
-def plan(command: Command, arguments: Sequence[str], folder: str) -> Plan:
+def plan(command: Command, arguments: Sequence[str], folder: str, is_cancelled: Callable[[], bool]) -> Plan:
     """Ask vfxgan what `arguments` would render.
 
     Args:
         folder: where it runs; paths are relative to it.
+        is_cancelled: called a few times a second, in this thread; what it raises ends the question, too.
     Raises:
+        Withdrawn: `is_cancelled` said yes.
         ClientError: what vfxgan has against it, in its own words; or there is nothing to render.
     """
-    told = ask(command, [*arguments, "--dry-run", "--progress=json"], folder=folder, timeout_s=WITHIN_S)
+    told = ask(command, [*arguments, "--dry-run", "--progress=json"], folder, WITHIN_S, is_cancelled)
     frames = tuple(
         Planned(int(frame["frame"]), Path(folder, str(frame["path"])).as_posix(), frame.get("seed"))
         for frame in told["frames"]

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import hou
 
-from vfxgan_client import ClientError, Command, ask
+from vfxgan_client import ClientError, Command
+from vfxgan_houdini.asking import ask_interruptably
 from vfxgan_houdini.patterns import hashed
 
 FILE_PARMS = ("filename", "filename1")  # of the File COP, of the older one
@@ -62,10 +63,11 @@ def convention(command: Command, folder: str, model: str = "") -> Convention:
         model: that the frames will be made with; its name may be a part of their path.
     Raises:
         ClientError: the model cannot be read.
+        hou.OperationInterrupted: Escape.
     """
     values = {"--model": model, "--shot": hou.getenv("SHOT") or ""}
     given = [f"{option}={value}" for option, value in values.items() if value]
-    told: dict[str, Any] = ask(command, ["project", "--json", *given], folder=folder)
+    told: dict[str, Any] = ask_interruptably(command, ["project", "--json", *given], folder, "the project's settings")
     problems = [*(told.get("problems") or ()), told.get("lacks")]
     return Convention(
         str(told.get("output") or ""),

@@ -9,12 +9,13 @@ import hou
 
 from vfxgan_client import ClientError, Command, find_command
 from vfxgan_houdini import cops, questions, scene
+from vfxgan_houdini.asking import interruptable
 from vfxgan_houdini.browsing import browse
 from vfxgan_houdini.models import PLATES, SEEDS, models_of
 from vfxgan_houdini.planning import Plan, plan
 from vfxgan_houdini.request import Request
 from vfxgan_houdini.topnet import make_network
-from vfxgan_houdini.watching import watch
+from vfxgan_houdini.watching import Watched, watch
 
 
 def tool(function: Callable[[], None]) -> Callable[[], None]:
@@ -122,17 +123,20 @@ def _about(said: scene.Convention) -> str:
 
 def _render(command: Command, folder: str, request: Request) -> None:
     request = request.absolute(folder)
-    planned = plan(command, request.arguments(), folder)
-    notes = watch(command, request.arguments(), folder, f"vfxgan: {planned.model}, {len(planned.frames)} frames")
-    _show(request.out, planned, notes)
+    with interruptable("which frames there are to render") as is_cancelled:
+        planned = plan(command, request.arguments(), folder, is_cancelled)
+    watched = watch(command, request.arguments(), folder, f"vfxgan: {planned.model}, {len(planned.frames)} frames")
+    _show(request.out, planned, watched)
 
 
-def _show(pattern: str, planned: Plan, notes: list[str]) -> None:
+def _show(pattern: str, planned: Plan, watched: Watched) -> None:
     count, first, last = len(planned.frames), planned.first, planned.last
     done = f"frame {first}: {pattern}" if count == 1 else f"{count} frames, {first} to {last}: {pattern}"
+    if watched.failed:
+        done = f"{watched.done} of {done}\n{len(watched.failed)} failed: {next(iter(watched.failed.values()))}"
     try:
         node = cops.load(pattern, planned.model)
     except ClientError as error:
-        questions.tell(f"{done}\n{error}", notes)
+        questions.tell(f"{done}\n{error}", watched.notes)
         return
-    questions.tell(f"{done}\nin {node.path()}", notes)
+    questions.tell(f"{done}\nin {node.path()}", watched.notes)

@@ -39,7 +39,7 @@ def generate(node: Any, item_holder: Any) -> None:
     """onGenerate: one work item for each part of the frames, with its files as expected outputs.
 
     Raises:
-        ClientError: what vfxgan has against the render; PDG shows it on the node.
+        ClientError: what vfxgan has against the render; PDG shows it on the node. Withdrawn: the cook was cancelled.
     """
     import pdg  # type: ignore[import-not-found]
 
@@ -50,7 +50,8 @@ def generate(node: Any, item_holder: Any) -> None:
     request = settings.request.absolute(folder)
     command = find_command()
     cook_type = pdg.workItemCookType.OutOfProcess if settings.on_farm else pdg.workItemCookType.InProcess
-    for index, chunk in enumerate(chunks(plan(command, request.arguments(), folder), settings.chunk)):
+    planned = plan(command, request.arguments(), folder, lambda: bool(node.context.canceling))
+    for index, chunk in enumerate(chunks(planned, settings.chunk)):
         work_item = item_holder.addWorkItem(index=index, cookType=cook_type)
         words = request.arguments(chunk.text)
         _describe(work_item, chunk, words, folder)

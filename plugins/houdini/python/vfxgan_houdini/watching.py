@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import hou
 
-from vfxgan_client import Command, Event, FrameFailed, Progress, Waiting, Warned
-from vfxgan_houdini.following import follow, pace
+from vfxgan_client import Command, Event, FrameDone, FrameFailed, Progress, Waiting, Warned
+from vfxgan_houdini.following import SomeFramesFailed, follow, pace
 
 
-def watch(command: Command, arguments: Sequence[str], folder: str, title: str) -> list[str]:
-    """Run to the end; what an artist should know of it afterwards, a line each.
+@dataclass
+class Watched:
+    """What an artist should know of a render that came to its end.
+
+    Attributes:
+        done: frames that are whole.
+        failed: by number, why others are not; of one view, where there are several.
+        notes: lines.
+    """
+
+    done: int = 0
+    failed: dict[int, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, line: str) -> None:
+        """Each once: a frame that failed is warned of, too."""
+        if line not in self.notes:
+            self.notes.append(line)
+
+
+def watch(command: Command, arguments: Sequence[str], folder: str, title: str) -> Watched:
+    """Run to the end.
 
     Raises:
         hou.OperationInterrupted: Escape. Frames that were in flight are finished; the same render goes on.
-        ClientError: it failed, in its own words.
+        ClientError: it failed, in its own words, or every frame did.
     """
     with hou.InterruptableOperation("Rendering", title, open_interrupt_dialog=True) as operation:
         shown = _Shown(operation)
-        follow(command, arguments, folder, shown.see, shown.look)
-    return shown.notes
+        try:
+            follow(command, arguments, folder, shown.see, shown.look)
+        except SomeFramesFailed:
+            if not shown.watched.done:
+                raise
+    return shown.watched
 
 
 class _Shown:
@@ -29,7 +54,7 @@ class _Shown:
     def __init__(self, operation: hou.InterruptableOperation) -> None:
         self.operation = operation
         self.fraction, self.status = 0.0, "starting"
-        self.notes: list[str] = []
+        self.watched = Watched()
 
     def see(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -37,9 +62,14 @@ class _Shown:
         elif isinstance(event, Waiting):
             self.status = event.note
         elif isinstance(event, Warned):
-            self.notes.append(event.message)
+            self.watched.note(event.message)
+        elif isinstance(event, FrameDone):
+            self.watched.done += 1
         elif isinstance(event, FrameFailed):
-            self.notes.append(f"frame {event.number}: {event.reason}")
+            named = str(event.number) in event.reason
+            line = event.reason if named else f"frame {event.number}: {event.reason}"
+            self.watched.failed[event.number] = line
+            self.watched.note(line)
 
     def look(self) -> None:
         self.operation.updateLongProgress(self.fraction, self.status)
