@@ -452,6 +452,7 @@ class ProgressTask(NukeDouble):
 
     def __init__(self, name: str = "") -> None:
         self._name, self._percent, self._message, self._is_cancelled = name, 0, "", False
+        self._is_shown = True
         HOST.tasks.append(self)
 
     def setProgress(self, percent: int) -> None:
@@ -466,6 +467,19 @@ class ProgressTask(NukeDouble):
         return self._is_cancelled
 
 
+class HeldTask:
+    """What a plug-in holds of a bar: Nuke takes the bar away once nobody holds it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._task = ProgressTask(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._task, name)
+
+    def __del__(self) -> None:
+        self._task._is_shown = False
+
+
 class Host:
     """One session of the double: its script, menus, and what a test presses and answers."""
 
@@ -478,6 +492,7 @@ class Host:
         self.answer = True  # to nuke.ask
         self.texts: list[str | None] = []  # what a person gives to getInput, getFilename; None: cancelled
         self.said: list[str] = []  # by message, warning, error, tprint …
+        self.bars_behind: list[int] = []  # how many bars stood when each of them was said
         self.expressions: dict[str, str] = {}  # what `[getenv SHOW]` in a file's name stands for
         self.groups: list[Group] = []  # that `with` has entered
         self.undo_is_off = 0
@@ -485,6 +500,15 @@ class Host:
         self.this: Node | None = None
         self.paths: list[str] = []
         self._events: queue.Queue[Callable[[], Any]] = queue.Queue()
+
+    @property
+    def bars(self) -> int:
+        """How many progress bars are shown."""
+        return sum(task._is_shown for task in self.tasks)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+        self.bars_behind.append(self.bars)
 
     def add_node(self, kind: str, name: str = "", **knobs: Any) -> Node:
         """A node that was there before, with these values."""
@@ -589,18 +613,19 @@ def nuke_module(gui: bool) -> DoubledModule:
     module, host = DoubledModule(STUBS), HOST
     kinds = [Knob, String_Knob, Multiline_Eval_String_Knob, EvalString_Knob, File_Knob, Int_Knob, Double_Knob]
     kinds += [Boolean_Knob, Enumeration_Knob, Text_Knob, Tab_Knob, PyScript_Knob]
-    others = [Node, Group, Root, Menu, MenuItem, ToolBar, ProgressTask, Undo]
+    others = [Node, Group, Root, Menu, MenuItem, ToolBar, Undo]
     module._provide(**{kind.__name__: kind for kind in [*kinds, *others]})
-    module._provide(**dict.fromkeys(("message", "warning", "error", "critical", "debug"), host.said.append))
+    module._provide(**dict.fromkeys(("message", "warning", "error", "critical", "debug"), host.say))
     module._provide(
         GUI=gui,
+        ProgressTask=HeldTask,
         NUKE_VERSION_MAJOR=15,
         NUKE_VERSION_MINOR=1,
         NUKE_VERSION_STRING="15.1v1",
         INVISIBLE=0x400,
         STARTLINE=0x1000,
-        tprint=lambda *words, **options: host.said.append(" ".join(map(str, words))),
-        ask=lambda prompt: host.said.append(prompt) or host.answer,
+        tprint=lambda *words, **options: host.say(" ".join(map(str, words))),
+        ask=lambda prompt: host.say(prompt) or host.answer,
         getInput=host.give_text,
         getFilename=host.give_text,
         root=lambda: host.root,

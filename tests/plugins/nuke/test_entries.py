@@ -2,6 +2,8 @@
 
 import os
 import runpy
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +26,24 @@ def test_the_menu_bar_and_the_nodes_toolbar_have_the_three_entries_once(nuke: Ca
         runpy.run_path(str(MENU))
     for name in ("Nuke", "Nodes"):
         assert [item._name for item in host.menus[name]._find("Vfxgan")._items.values()] == LABELS
+
+
+def test_a_start_of_nuke_loads_nothing_but_its_menus(installed: Path) -> None:
+    program = """
+import pkgutil, runpy, sys  # runpy loads pkgutil
+sys.path.append(sys.argv[1])
+from double.nuke import HOST, nuke_module
+sys.modules["nuke"] = nuke_module(True)
+before = set(sys.modules)
+for name in ("init.py", "menu.py"):
+    runpy.run_path(sys.argv[2] + "/" + name)
+print(HOST.menus["Nuke"]._find("Vfxgan").name(), sorted(set(sys.modules) - before))
+"""
+    doubles = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", program, doubles, installed], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stderr, done.stdout) == ("", "Vfxgan []\n")
 
 
 def test_a_menu_entry_starts_what_it_says(artist: Any, recording: Any) -> None:
@@ -177,6 +197,18 @@ def test_a_broken_model_of_the_environment_is_told_and_no_other_takes_its_place(
     assert said.startswith("vfxgan: $VFXGAN_MODEL: ")
     assert str(folder / "lost.onnx") in said
     assert artist.panels == []
+
+
+def test_no_bar_is_left_standing(artist: Any, entries: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    behind = []
+    artist.answers.append(lambda knobs: bool(behind.append(artist.host.bars)))
+    entries.generate()
+    artist.wait_for(lambda: bool(behind))
+    monkeypatch.setenv("VFXGAN_COMMAND", f"{artist.folder}/gone")
+    entries.generate()
+    artist.wait_for_word()
+    assert len(artist.host.tasks) == 2
+    assert (behind, artist.host.bars_behind, artist.host.bars) == ([0], [0], 0)
 
 
 def test_a_failed_render_shows_its_reason_in_one_line(artist: Any, entries: ModuleType, folder: Path) -> None:
