@@ -6,7 +6,7 @@ import signal
 import stat
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +84,27 @@ def hou(host_paths: list[Path], recording: Recording, monkeypatch: pytest.Monkey
     return start
 
 
+@pytest.fixture(scope="session")
+def versions() -> dict[str, str]:
+    """What commands said of their versions."""
+    return {}
+
+
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The command of this installation, as a studio names it."""
+def command(host_paths: list[Path], versions: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The command of this installation, as a studio names it; its version is asked for once in all of these tests."""
+    from vfxgan_client import command as finding
+
+    asked = finding._version_line
+
+    def version_line(path: str, variables: Mapping[str, str]) -> str:
+        if path != str(program):
+            return asked(path, variables)
+        if path not in versions:
+            versions[path] = asked(path, variables)
+        return versions[path]
+
+    monkeypatch.setattr(finding, "_version_line", version_line)
     program = Path(sysconfig.get_path("scripts")) / ("vfxgan.exe" if sys.platform == "win32" else "vfxgan")
     assert program.exists(), f"{program} is not there: install the project (make test)"
     monkeypatch.setenv("VFXGAN_COMMAND", str(program))

@@ -147,9 +147,9 @@ def test_nodes_and_messages_are_made_in_the_main_thread_only(artist: Any, entrie
 def test_cancel_in_the_bar_ends_the_render_without_a_word_and_without_a_read(
     artist: Any, entries: ModuleType, folder: Path
 ) -> None:
-    artist.will_answer(seeds="0-99999", layout="seed number = frame number, whatever the range")
+    artist.will_answer(seeds="0-9999", layout="seed number = frame number, whatever the range")
     entries.generate()
-    artist.wait_for(lambda: any(task._percent or "of 100000" in task._message for task in artist.host.tasks))
+    artist.wait_for(lambda: any(task._percent or "of 10000" in task._message for task in artist.host.tasks))
     task = artist.host.tasks[-1]
     artist.wait_for(lambda: task._message.startswith(tuple("123456789")))
     artist.cancel()
