@@ -1,5 +1,7 @@
 """Starts the driver as a host would stand, and reads what it says."""
 
+import contextlib
+import errno
 import json
 import os
 import select
@@ -10,7 +12,7 @@ import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -96,3 +98,15 @@ def descendants(pid: int) -> list[int]:
         for child in (task / "children").read_text(encoding="ascii").split()
     ]
     return children + [inner for child in children for inner in descendants(child)]
+
+
+def opened_when_read(fifo: Path, process: "subprocess.Popen[bytes]") -> IO[bytes]:
+    """The other end of a pipe that a command waits at; fails where `process`, which has to do with it, ends before."""
+    while True:
+        try:
+            return os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "wb")
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # nobody reads yet
+                raise
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"ended with {process.wait(0.05)} before {fifo} was read")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts import ENDS_WITHIN_S, descendants, lines_of, start_host, wait_for_end, waits_for_others
+from hosts import ENDS_WITHIN_S, descendants, lines_of, opened_when_read, start_host, wait_for_end, waits_for_others
 
 from vfxgan import parent
 
@@ -55,7 +55,7 @@ def test_a_command_that_says_nothing_ends_with_its_host_too(tmp_path: Path, name
     os.mkfifo(fifo)  # it waits there for whoever writes
     words = {"ask": ["inspect", "--json", str(fifo)], "arguments": ["export", str(fifo), "--out", "x.onnx"]}
     job = {"arguments": [], name: words[name], "folder": str(tmp_path)}
-    with start_host(sys.executable, **job) as host, fifo.open("wb"):  # until the command has opened it
+    with start_host(sys.executable, **job) as host, opened_when_read(fifo, host):  # until the command has opened it
         (pid,) = descendants(host.pid)
         host.kill()
         wait_for_end(pid, parent.GRACE_S / 2)  # by an interrupt: without one it would end after the grace
@@ -66,7 +66,7 @@ def test_a_process_that_the_host_forked_does_not_keep_the_command_alive(tmp_path
     fifo = tmp_path / "slow.onnx"
     os.mkfifo(fifo)
     job = {"arguments": ["export", str(fifo), "--out", "x.onnx"], "folder": str(tmp_path), "forks": True}
-    with start_host(sys.executable, **job) as host, fifo.open("wb"):
+    with start_host(sys.executable, **job) as host, opened_when_read(fifo, host):
         told = lines_of(host)
         pids = {each.kind: each.pid for each in (next(told), next(told))}
         host.kill()
@@ -134,7 +134,7 @@ def test_a_farms_cancel_ends_a_command_that_renders_nothing(
     fifo = tmp_path / "slow.onnx"
     os.mkfifo(fifo)  # it waits there for whoever writes
     process = start("export", str(fifo), "--out", "x.onnx") if command == "export" else start("inspect", str(fifo))
-    with fifo.open("wb"):  # until the command has opened it
+    with opened_when_read(fifo, process):  # until the command has opened it
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == -signal.SIGTERM
     assert sorted(path.name for path in tmp_path.iterdir()) == ["slow.onnx"]
