@@ -90,7 +90,7 @@ def _submit_script(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
     """What `submit_slurm` does, for whoever submits by hand."""
     options = shlex.join(["sbatch", "--parsable", *_options(words)[1]])
     lines = ["#!/bin/sh", "# Submits this job: each script, after those that it needs.", "set -eu"]
-    lines.append('cd "$(dirname "$0")"')
+    lines.append('CDPATH= cd -- "$(dirname -- "$0")"')
     queued: dict[str, list[str]] = {}
     for step in job.steps:
         needed = "".join(f":${{{variable}%%;*}}" for name in step.needs for variable in queued[name])

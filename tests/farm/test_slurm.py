@@ -204,6 +204,19 @@ def test_verify_waits_for_every_array_of_a_step_that_needs_several(fake: Any, tm
     assert by_command[2][0][-3:-1] == ["--dependency=afterok:12:12", "--kill-on-invalid-dep=yes"]
 
 
+def test_the_script_that_submits_goes_to_its_own_folder_whatever_cdpath_says(fake: Any, tmp_path: Path) -> None:
+    own, elsewhere = tmp_path / "-farm" / "a", tmp_path / "elsewhere" / "-farm" / "a"
+    for folder in (own, elsewhere):
+        folder.mkdir(parents=True)
+    write_slurm(job_of("true"), own)
+    told = fake("sbatch")
+    line = ["sh", "--", "-farm/a/submit.sh"]
+    environment = {**os.environ, "CDPATH": str(tmp_path / "elsewhere")}
+    done = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "Render 12\n"
+    assert [folder for _, folder in told()] == [str(own)]
+
+
 def test_what_slurm_refuses_is_told_with_what_it_took_before(fake: Any, tmp_path: Path) -> None:
     steps = (Step("Render", ("true", CHUNK), (1, 2), 1), Step("Verify", ("true",), needs=("Render",)))
     job = FarmJob("a", steps)
