@@ -12,7 +12,7 @@ from typing import Any
 
 from vfxgan.errors import SubmitError
 from vfxgan.farm.job import FarmJob
-from vfxgan.farm.launch import launch
+from vfxgan.farm.launch import as_word, launch
 from vfxgan.farm.openjd import write_openjd
 from vfxgan.whole_files import write_whole
 
@@ -65,4 +65,4 @@ def line_deadline(job: FarmJob, folder: Path, words: Sequence[str]) -> str:
 
 def _command(job: FarmJob, folder: Path, words: Sequence[str]) -> list[str]:
     options = ("--priority", str(job.priority), "--max-retries-per-task", str(job.retries), "--yes")
-    return ["deadline", "bundle", "submit", *options, *words, str(folder)]
+    return ["deadline", "bundle", "submit", *options, *words, as_word(folder)]

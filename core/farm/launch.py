@@ -12,6 +12,12 @@ TOLD_CHARS = 600
 TIMEOUT_S = 600
 
 
+def as_word(path: Path) -> str:
+    """A path that no command takes for an option."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") else text
+
+
 def launch(words: Sequence[str], remedy: str, folder: Path | None = None) -> str:
     """What it printed.
 

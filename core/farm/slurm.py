@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vfxgan.errors import SubmitError, UsageError, WriteError
 from vfxgan.farm.job import CHUNK, FarmJob, Step
-from vfxgan.farm.launch import launch
+from vfxgan.farm.launch import as_word, launch
 from vfxgan.farm.plan import ENGINE, RENDER, VERIFY
 from vfxgan.ranges import to_fileseq
 from vfxgan.whole_files import write_whole
@@ -83,7 +83,7 @@ def _remove_stale(folder: Path, files: Collection[Path]) -> None:
 
 def line_slurm(_job: FarmJob, folder: Path, _words: Sequence[str]) -> str:
     """What submits the files by hand."""
-    return shlex.join(["sh", str(folder / SUBMIT)])
+    return shlex.join(["sh", as_word(folder / SUBMIT)])
 
 
 def _submit_script(job: FarmJob, folder: Path, words: Sequence[str]) -> str:

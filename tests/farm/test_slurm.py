@@ -275,6 +275,12 @@ def test_files_that_are_only_written_have_the_words_and_how_to_submit_them_is_sa
     assert f"#SBATCH --output={Path.cwd()}/farm/o/Render-%A_%a.log\n" in text
 
 
+@pytest.mark.parametrize(("engine", "line"), [("slurm", "sh ./-x/submit.sh"), ("deadline", "--yes ./-x")])
+def test_a_folder_that_looks_like_an_option_stays_a_folder(cli: Any, tiny: Path, engine: str, line: str) -> None:
+    words = ("--seeds", "0-9", "--out", "o/####.exr", "--write-only", "--job=-x")
+    assert cli("submit", "--to", engine, tiny, *words).err.strip().endswith(line)
+
+
 def test_without_slurm_submission_says_so_in_one_line(
     cli: Any, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
