@@ -1,9 +1,11 @@
 """From submit's options and a render to a farm job; from a file of shots to many, or to none."""
 
+import os
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,17 +140,17 @@ def _collisions(jobs: Sequence[Planned]) -> list[str]:
 
 
 def _files(job: Planned) -> Iterator[str]:
-    """The names of a job's frames here, those of all views as one; the pattern where it is of one picture."""
+    """A job's frames here, links to folders resolved, all views' as one; the pattern where it is of one picture."""
+
     from vfxgan.render.elsewhere import whole
     from vfxgan.sequences import parse_pattern
     from vfxgan.views import of_view
 
+    real = cache(os.path.realpath)
     out, frames = of_view(whole(job.render.out), "every view"), job.render.part.frames
-    if not frames:
-        yield out
-    else:
-        pattern = parse_pattern(out, len(frames))
-        yield from (str(pattern.path(number)) for number in frames)
+    pattern = parse_pattern(out, len(frames)) if frames else None
+    for path in [Path(out)] if pattern is None else map(pattern.path, frames):
+        yield os.path.join(real(path.parent), path.name)  # noqa: PTH118 - of many thousands
 
 
 def _one(

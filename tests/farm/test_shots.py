@@ -166,5 +166,9 @@ def test_rows_that_write_the_same_files_by_other_patterns_are_refused(cli: Any, 
     assert "shots.csv:3, column out: " in line
     assert "shots.csv:2 writes frames of that name, too" in line
     assert "shots.csv:4" not in line
+    Path("x/y").mkdir(parents=True)
+    Path("x/z").symlink_to("y")
+    write(columns, ["a", "0-3", "x/y/#.exr"], ["b", "3-9", "x/z/#.exr"])
+    assert "shots.csv:2 writes frames of that name, too" in submit(cli, tiny).line
     write(columns, ["a", "0-3", "x/y/#.exr"], ["b", "0-3", "x/y/####.exr"], ["c", "9", "x/y/#.exr"])
     assert submit(cli, tiny).code == 0
