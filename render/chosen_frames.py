@@ -1,9 +1,10 @@
-"""`--frames` of a render of seeds: some of the frames that the seeds go to, chosen by their numbers."""
+"""`--frames` of a render of seeds or of a walk: some of the frames that it has, chosen by their numbers."""
 
 from collections.abc import Mapping, Sequence
 
 from vfxgan.errors import UsageError
 from vfxgan.ranges import OPENJD, to_fileseq
+from vfxgan.render.walk import Walk
 from vfxgan.sequences import parse_frames
 
 MAX_CHARS = 60
@@ -30,6 +31,27 @@ def choose_frames(seeds: Mapping[int, int], text: str) -> tuple[dict[int, int], 
     without = [number for number in wanted if number not in seeds]
     notes = (f"no seed goes to frame {_short(without)}",) if without else ()
     return {number: seeds[number] for number in wanted if number in seeds}, notes
+
+
+def choose_frames_of_walk(walk: Walk, text: str | None) -> tuple[list[int], tuple[str, ...]]:
+    """The same for a walk: all of its span, or the frames of these numbers; a loop has no outside.
+
+    Raises:
+        UsageError: not a range, or a number outside the span; in Open Job Description's notation, all of them.
+    """
+    if text is None:
+        return list(range(walk.first, walk.last + 1)), ()
+    wanted = parse_frames(text)
+    outside = walk.outside(wanted)
+    if not outside:
+        return wanted, ()
+    if not (text.startswith(OPENJD) and len(outside) < len(wanted)):
+        raise UsageError(
+            f"--frames: frame {outside[0]} is outside the walk {walk.span_text}; widen --walk (keys that are given "
+            "frames stay where they are: 0@1001,50@1100), or --loop"
+        )
+    note = f"frame {_short(outside)} is outside the walk {walk.span_text}"
+    return [number for number in wanted if walk.first <= number <= walk.last], (note,)
 
 
 def _short(numbers: Sequence[int]) -> str:

@@ -8,7 +8,7 @@ from vfxgan.errors import UsageError
 from vfxgan.latents import parse_seeds
 from vfxgan.modelfile import DEFAULT_MODEL, DEFAULT_UPSCALER, ModelFile, find_model, read_model
 from vfxgan.render.chain import check_size, read_upscaler
-from vfxgan.render.chosen_frames import choose_frames
+from vfxgan.render.chosen_frames import choose_frames, choose_frames_of_walk
 from vfxgan.render.chosen_pictures import check_choice
 from vfxgan.render.devices import Device
 from vfxgan.render.like import Like, read_like
@@ -17,7 +17,7 @@ from vfxgan.render.place import find_place
 from vfxgan.render.plan import Consent, Frame
 from vfxgan.render.plate_frames import FoundFrames, PlateRequest, find_plate_frames
 from vfxgan.render.requirement import Requirement, parse_requirement
-from vfxgan.sequences import Pattern, parse_frames, parse_pattern
+from vfxgan.sequences import Pattern, parse_pattern
 
 MAX_THREADS = 1024
 
@@ -150,9 +150,9 @@ def _check_seeds(request: RenderRequest) -> None:
 
 def _seed_frames(request: RenderRequest) -> FoundFrames:
     if request.output.walk is not None:
-        numbers = walk_of(request.output).frames(parse_frames(request.frames) if request.frames else None)
+        numbers, notes = choose_frames_of_walk(walk_of(request.output), request.frames)
         pattern = parse_pattern(request.out, len(numbers))
-        return FoundFrames([Frame(number, pattern.path(number)) for number in numbers], pattern)
+        return FoundFrames([Frame(number, pattern.path(number)) for number in numbers], pattern, notes)
     assert request.seeds is not None
     seeds = parse_seeds(request.seeds)
     start = request.start_frame

@@ -2,6 +2,7 @@
 
 import bisect
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -72,21 +73,9 @@ class Walk:
             return key, (position - here) / (self.places[key + 1] - here)
         return key, (position - here) / (start + self.period - here) if self.loops else Fraction(0)
 
-    def frames(self, wanted: list[int] | None) -> list[int]:
-        """The frames to render: all of the span, or those wanted.
-
-        Raises:
-            UsageError: one is outside the span; a loop has no outside.
-        """
-        if wanted is None:
-            return list(range(self.first, self.last + 1))
-        outside = [frame for frame in wanted if not self.first <= frame <= self.last]
-        if outside and not self.loops:
-            raise UsageError(
-                f"--frames: frame {outside[0]} is outside the walk {self.span_text}; widen --walk (keys that are given "
-                "frames stay where they are: 0@1001,50@1100), or --loop"
-            )
-        return wanted
+    def outside(self, wanted: Iterable[int]) -> list[int]:
+        """Those of these frames that are not of the span; a loop has no outside."""
+        return [] if self.loops else [frame for frame in wanted if not self.first <= frame <= self.last]
 
 
 def parse_walk(span: str, keys: str, *, loops: bool) -> Walk:

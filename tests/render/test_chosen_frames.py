@@ -58,3 +58,17 @@ def test_what_no_seed_goes_to_is_one_line(cli: Any, tiny: Path, frames: str, rea
     assert result.code == 2
     assert reason in result.line
     assert not Path("a").exists()
+
+
+def test_a_farms_chunk_that_goes_beyond_a_walk_makes_what_is_of_it(cli: Any, tiny: Path, frames_of: Any) -> None:
+    walk = ("render", tiny, "--walk", "1-4", "--keys", "0,5", "--out", "a/####.exr", "--frames")
+    result = cli(*walk, "openjd:3-9")
+    assert result.code == 0, result
+    assert "warning: frame 5-9 is outside the walk 1-4" in result.err
+    assert list(frames_of(Path("a"))) == ["0003.exr", "0004.exr"]
+    for outside in ("openjd:5-9", "3-9"):  # altogether, or by a person
+        result = cli(*walk, outside)
+        assert result.code == 2
+        assert "frame 5 is outside the walk 1-4" in result.line
+    assert cli(*walk, "openjd:3-9", "--loop", "--overwrite").code == 0
+    assert len(frames_of(Path("a"))) == 7  # a loop has no outside
