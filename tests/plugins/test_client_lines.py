@@ -112,3 +112,17 @@ def test_lines_that_are_too_long_are_left_out_and_the_others_stay(client: Any, l
     stream = io.BufferedReader(io.BytesIO(b"".join(line + b"\n" for line in lines)))
     expected = [line.rstrip(b"\r") if len(line) <= 10 else None for line in lines]
     assert list(client.streams.lines_of(stream, longest=10)) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "line"),
+    [
+        ("frame 1 (seed 7): NaN", "frame 1 (seed 7): NaN"),
+        ("frame 1 left: NaN", "frame 1 left: NaN"),
+        ("[Errno 13] Permission denied", "frame 1: [Errno 13] Permission denied"),
+        ("a/0013.exr: is damaged", "frame 1: a/0013.exr: is damaged"),
+        ("frame 13 is absent", "frame 1: frame 13 is absent"),
+    ],
+)
+def test_a_failed_frame_is_told_with_its_number_once(client: Any, reason: str, line: str) -> None:
+    assert client.FrameFailed("/shots/a/1.exr", 1, reason).line == line

@@ -7,6 +7,7 @@ frame and of the whole. How a run ended is not taken from its lines alone: see r
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -45,6 +46,12 @@ class FrameFailed:
     path: str
     number: int
     reason: str
+
+    @property
+    def line(self) -> str:
+        """For people: the reason, which begins with the frame's number."""
+        named = re.match(rf"frame {self.number}(?!\d)", self.reason)
+        return self.reason if named else f"frame {self.number}: {self.reason}"
 
 
 @dataclass(frozen=True)

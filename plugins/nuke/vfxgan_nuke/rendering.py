@@ -51,7 +51,7 @@ class Rendered:
     Attributes:
         out: the sequence, as ordered.
         paths: of the frames that are whole, by number; of the last view, where there are several.
-        failed: reasons, by number.
+        failed: lines, by number.
         warnings: lines for the artist.
         colourspace: that the frames are in, by vfxgan's name; "" until it was asked for.
     """
@@ -73,12 +73,8 @@ class Rendered:
     @property
     def lines(self) -> list[str]:
         """What the artist should know of it: nothing if all went well."""
-        reasons = set(self.failed.values())  # a frame that failed is warned of, too
-        failed = [
-            reason if str(number) in reason else f"frame {number}: {reason}"
-            for number, reason in sorted(self.failed.items())
-        ]
-        return [*failed, *(line for line in self.warnings if line not in reasons)]
+        failed = [line for _, line in sorted(self.failed.items())]
+        return [*failed, *(line for line in self.warnings if line not in failed)]  # of what failed it warns, too
 
 
 def render(command: Command, order: Elements | Plates, folder: str | None, shown: Shown) -> Rendered:
@@ -122,7 +118,7 @@ def _take(event: Event, shown: Shown, rendered: Rendered) -> None:
     if isinstance(event, FrameDone):
         rendered.paths[event.number] = event.path
     elif isinstance(event, FrameFailed):
-        rendered.failed[event.number] = event.reason
+        rendered.failed[event.number] = event.line
     elif isinstance(event, Warned):
         rendered.warnings.append(event.message)
     elif isinstance(event, Waiting):

@@ -33,7 +33,7 @@ def main(words: Sequence[str]) -> int:
         elif isinstance(event, Warned):
             print(f"warning: {event.message}", flush=True)
         elif isinstance(event, FrameFailed):
-            print(f"frame {event.number}: {event.reason}", flush=True)
+            print(event.line, flush=True)
 
     try:
         follow(find_command(), arguments, folder, see, lambda: None)

@@ -108,4 +108,4 @@ def _report(work_item: Any, event: Event) -> None:
     elif isinstance(event, Warned):
         work_item.addWarning(event.message)
     elif isinstance(event, FrameFailed):
-        work_item.addWarning(f"frame {event.number}: {event.reason}")
+        work_item.addWarning(event.line)

@@ -66,10 +66,8 @@ class _Shown:
         elif isinstance(event, FrameDone):
             self.watched.done += 1
         elif isinstance(event, FrameFailed):
-            named = str(event.number) in event.reason
-            line = event.reason if named else f"frame {event.number}: {event.reason}"
-            self.watched.failed[event.number] = line
-            self.watched.note(line)
+            self.watched.failed[event.number] = event.line
+            self.watched.note(event.line)
 
     def look(self) -> None:
         self.operation.updateLongProgress(self.fraction, self.status)
