@@ -11,7 +11,7 @@ from vfxgan.images import one_line
 from vfxgan.render.certificates import read_anchors
 from vfxgan.render.provenance import Checker, Signature
 from vfxgan.render.request import usable_cores
-from vfxgan.render.signing import is_signed, signature_of
+from vfxgan.render.signing import is_signed, sidecar_of, signature_of
 
 NAMED_SIGNERS = 3
 
@@ -37,11 +37,13 @@ class SignatureReport:
         problems: by frame, one line each without its path.
         said: to be put after "5 frames are whole": ", 5 of them signed by …"; "" where none is signed.
         strangers: some hold, and are of signers for whom nobody vouches; a render keeps these.
+        folders: that are where manifests belong; a render does not remove them.
     """
 
     problems: dict[Path, str]
     said: str = ""
     strangers: bool = False
+    folders: tuple[Path, ...] = ()
 
 
 def check_signatures(paths: Sequence[Path], rules: SignatureRules) -> SignatureReport:
@@ -71,7 +73,9 @@ def check_signatures(paths: Sequence[Path], rules: SignatureRules) -> SignatureR
     strangers = any(one.trusted is False and not (one.problem or one.expired) for one in found.values())
     # In the order of the frames, as they are listed.
     wrong = {path: text for path in paths if (text := unsigned.get(path) or problems.get(path))}
-    return SignatureReport(wrong, _said(good, rules), strangers)
+    beside = [sidecar_of(path) for path in problems if path.suffix.lower() != ".png"]
+    folders = tuple(path for path in beside if path.is_dir())
+    return SignatureReport(wrong, _said(good, rules), strangers, folders)
 
 
 def describe_signature(path: Path) -> str | None:

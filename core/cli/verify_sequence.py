@@ -141,7 +141,7 @@ def _raise_if_wrong(
     repair = find_repair(report, given)
     for note in repair.notes:
         say(note)
-    if signed.strangers or (signed.problems and not repair.command):
+    if signed.strangers or signed.folders or (signed.problems and not repair.command):
         say(f"signatures that are not as asked: {remedy(signed)}")
     wrong = {one.frame.path for one in report.problems} | set(unlike) | set(signed.problems)
     subject = "is not as it" if len(wrong) == 1 else "are not as they"

@@ -65,4 +65,7 @@ def raise_if_wrong(report: "SignatureReport", whole: int) -> None:
 def remedy(report: "SignatureReport") -> str:
     """What to do about signatures that are not as they should be."""
     first = "remove those that somebody else signed, and " if report.strangers else ""
+    if report.folders:
+        more = f" and {len(report.folders) - 1} more folders" if len(report.folders) > 1 else ""
+        first += f"remove the folder {report.folders[0]}{more}, and "
     return f"{first}the same render with --sign makes these frames again"

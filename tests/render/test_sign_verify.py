@@ -292,3 +292,16 @@ def test_what_verify_says_of_signatures_is_read_by_programs_from_stderr(cli: Cli
     done = cli("verify", "a", "--progress", "json")
     assert [json.loads(line)["event"] for line in done.out.splitlines()][-1] == "finished"
     assert "2 of them signed by Pipeline" in done.err
+
+
+def test_a_folder_in_the_place_of_a_manifest_is_to_be_removed_first(cli: Cli, tiny: Path, signer: Signer) -> None:
+    render(cli, tiny, "a/####.exr", "--sign", *signer)
+    Path("a/0001.c2pa").unlink()
+    Path("a/0001.c2pa").mkdir()
+    told = "remove the folder a/0001.c2pa, and the same render with --sign makes these frames again"
+    assert told in cli("verify", "a").line
+    assert told in cli("verify", "a/####.exr", "--frames", "0-1", "--model", tiny).err
+    assert render(cli, tiny, "a/####.exr", "--sign", *signer).code == 3, "so it is no remedy alone"
+    Path("a/0001.c2pa").rmdir()
+    assert render(cli, tiny, "a/####.exr", "--sign", *signer).code == 0
+    assert cli("verify", "a", "--require-signed").code == 0
