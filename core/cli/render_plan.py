@@ -65,7 +65,7 @@ def _print(job: "Job", maker: "FrameMaker", found: "list[tuple[Frame, Finding]]"
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     read = ", by their headers" if set(states) != {"missing"} else ""
     print(f"on disk    {told}, of {counted(len(found), 'frame')}{read}")
-    unsigned = ", and those on disk whose signature does not hold" if kept and job.sign is not None else ""
+    unsigned = ", and those on disk without a signature that is valid today" if kept and job.sign is not None else ""
     print(f"to do      {len(found) - kept}{unsigned}")
     return refused
 

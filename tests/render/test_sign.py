@@ -135,7 +135,7 @@ def test_frames_that_are_whole_and_unsigned_are_made_again_to_be_signed(
     render(cli, tiny, out)
     before = without(Path(f"a/0001.{extension}").read_bytes(), MANIFEST)
     planned = render(cli, tiny, out, "--sign", *signer, "--dry-run").out
-    assert "to do      0, and those on disk whose signature does not hold\n" in planned
+    assert "to do      0, and those on disk without a signature that is valid today\n" in planned
     done = render(cli, tiny, out, "--sign", *signer)
     assert "3 without a signature that is valid today were made again, to be signed" in done.line
     assert "broken" not in done.err
