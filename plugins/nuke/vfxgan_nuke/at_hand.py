@@ -122,9 +122,11 @@ def _ask_at_once(
     withdrawn = threading.Event()
     with ThreadPoolExecutor(len(questions)) as threads:
         asked = [threads.submit(ask, command, words, folder, ASK_WITHIN_S, withdrawn.is_set) for words in questions]
-        while wait(asked, timeout=LOOK_EVERY_S).not_done:
-            if is_cancelled():
-                withdrawn.set()
+        try:
+            while wait(asked, timeout=LOOK_EVERY_S).not_done and not is_cancelled():
+                pass
+        finally:  # the questions end here at the latest, also where Nuke's bar is gone and asking it raises
+            withdrawn.set()
     return [each.result() for each in asked]
 
 

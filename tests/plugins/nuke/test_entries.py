@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -379,3 +380,27 @@ def test_a_wrong_project_file_is_told_with_its_line(artist: Any, entries: Module
         f"vfxgan: {folder}/vfxgan.toml:1: unknown key 'colourspace'; did you mean colorspace?"
     )
     assert artist.panels == []
+
+
+def test_questions_end_where_asking_nukes_bar_raises(
+    artist: Any, entries: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vfxgan_nuke import at_hand
+
+    flags: list[Callable[[], bool]] = []
+
+    def silent(command: Any, words: Any, folder: Any, timeout_s: float, is_cancelled: Callable[[], bool]) -> None:
+        flags.append(is_cancelled)
+        until = time.monotonic() + 20
+        while not is_cancelled() and time.monotonic() < until:
+            threading.Event().wait(0.01)
+
+    def gone() -> bool:
+        raise RuntimeError("the bar is gone")
+
+    monkeypatch.setattr(at_hand, "ask", silent)
+    before = time.monotonic()
+    with pytest.raises(RuntimeError, match="the bar is gone"):
+        at_hand.look_up(["generator"], "", None, gone)
+    assert [flag() for flag in flags] == [True, True]
+    assert time.monotonic() - before < 15
