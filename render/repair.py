@@ -63,7 +63,7 @@ class Repair:
 
 def find_repair(report: Report, given: Given) -> Repair:
     """The command that makes what is missing or damaged, and replaces what does not belong there."""
-    good = None if report.reference is None else _good_frame(report)
+    good = None if report.reference is None else _good_frame(report, given.unsigned)
     if good is None or report.reference is None:
         return Repair(notes=("no frame there tells what to render: give the render's own command again",))
     if report.reference.pixel_revision != PIXEL_REVISION:
@@ -95,13 +95,17 @@ def find_repair(report: Report, given: Given) -> Repair:
     return Repair(tuple(words), tuple(notes))
 
 
-def _good_frame(report: Report) -> Path | None:
-    """A frame to go by: the one that was named, a whole one, or at least one whose header is."""
+def _good_frame(report: Report, unsigned: Collection[Path]) -> Path | None:
+    """A frame to go by: the one that was named, a whole one, or at least one whose header is.
+
+    Of the whole ones rather one whose signature is as it should be: the others may have been tampered with.
+    """
     if report.standard.like_path is not None:
         return report.standard.like_path
     assert report.reference is not None
     wanted = dict(report.reference.fingerprint)
-    for one in (*report.of(State.DONE), *report.of(State.BROKEN)):
+    done = sorted(report.of(State.DONE), key=lambda one: one.frame.path in unsigned)
+    for one in (*done, *report.of(State.BROKEN)):
         stamp = one.seen.stamp
         if stamp is not None and stamp.is_whole and dict(stamp.recipe.fingerprint) == wanted:
             return one.frame.path

@@ -99,3 +99,16 @@ def test_grain_that_belongs_to_another_frame_is_foreign(cli: Any, tiny: Path) ->
     assert "its grain is of frame 2, not 3" in result.err
     done(cli(*shlex.split(result.line.partition("; repair: ")[2])[1:]))
     done(cli("verify", "o/####.exr", "--in", "p/####.exr", "--frames", "1-4"))
+
+
+def test_a_repair_does_not_go_by_a_frame_that_was_tampered_with(cli: Any, tiny: Path, signer: Any) -> None:
+    pytest.importorskip("c2pa", reason="signing needs the extra sign")
+    done(cli("render", tiny, "--seeds", "0-2", "--out", "a/####.exr", "--sign", *signer))
+    shutil.copy("a/0002.c2pa", "a/0000.c2pa")
+    line = cli("verify", "a/####.exr", "--frames", "0-2", "--model", tiny).line
+    assert "--like a/0001.exr --seeds 0" in line
+    assert "--require-runtime @a/0001.exr" in line
+    Path("a/0001.exr").unlink()
+    Path("a/0002.exr").unlink()
+    line = cli("verify", "a/####.exr", "--frames", "0-2", "--model", tiny).line
+    assert "--like a/0000.exr --seeds 0-2" in line, "where there is no other"
