@@ -175,7 +175,8 @@ def _others(patterns: dict[str, Pattern], there: dict[str, dict[int, Path]], wan
     outside = sorted({number for numbers in numbered for number in numbers} - wanted)
     notes = [f"{named(outside)}: there, too, and not looked at"] if outside else []
     strange = []
-    for folder in sorted({pattern.folder for pattern in patterns.values()}):
+    # A file without a number is what was asked about, and not what lies beside it.
+    for folder in sorted({pattern.folder for pattern in patterns.values() if pattern.padding}):
         ours = {path for numbers in there.values() for path in numbers.values()}
         if folder.is_dir():
             strange += [path for path in sorted(folder.iterdir()) if _is_picture(path) and path not in ours]

@@ -112,3 +112,11 @@ def test_a_repair_does_not_go_by_a_frame_that_was_tampered_with(cli: Any, tiny: 
     Path("a/0002.exr").unlink()
     line = cli("verify", "a/####.exr", "--frames", "0-2", "--model", tiny).line
     assert "--like a/0000.exr --seeds 0-2" in line, "where there is no other"
+
+
+def test_of_one_file_that_is_held_against_its_plate_the_others_beside_it_are_no_matter(cli: Any, tiny: Path) -> None:
+    done(cli("render", tiny, "--seeds", "0,1,3", "--out", "p/####.exr"))
+    done(cli("render", "--in", "p/####.exr", "--out", "u/####.exr"))
+    result = done(cli("verify", "u/0001.exr", "--in", "p/####.exr"))
+    assert "1 frame is whole" in result.out
+    assert "warning" not in result.err
