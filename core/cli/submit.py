@@ -169,15 +169,20 @@ def _write_and_submit(
     from vfxgan.progress import say
     from vfxgan.whole_files import check_writable
 
-    replaced = []
+    for folder in folders:
+        engine.refuse_strangers(folder)
+    replaced, removed = [], []
     for part, folder in zip(jobs, folders, strict=True):
         check_writable(folder)
         before = set(folder.iterdir())
-        files = engine.write(part.job, folder, words)
+        files = engine.write_and_remember(part.job, folder, words, part.render.part.out)
         replaced += [str(folder)] if before.intersection(files) else []
+        removed += map(str, sorted(before.difference(folder.iterdir())))
         print("\n".join(map(str, files)), flush=True)
     if replaced:
         say(f"note: written before, and replaced now: {_several(replaced)}; what was submitted of it goes on")
+    if removed:
+        say(f"note: of what was written before, this job has no more, and it is removed: {_several(removed)}")
     for part, folder in zip(jobs, folders, strict=True):
         if engine.submits and not write_only:
             print(f"{part.job.name}: {engine.submit(part.job, folder, words)}", flush=True)

@@ -141,7 +141,6 @@ def _collisions(jobs: Sequence[Planned]) -> list[str]:
 
 def _files(job: Planned) -> Iterator[str]:
     """A job's frames here, links to folders resolved, all views' as one; the pattern where it is of one picture."""
-
     from vfxgan.render.elsewhere import whole
     from vfxgan.sequences import parse_pattern
     from vfxgan.views import of_view

@@ -1,6 +1,7 @@
 """The engines that a job can be submitted to; each is a file here, which is imported when it is asked for."""
 
 import importlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Protocol, cast
 
 from vfxgan.errors import UsageError
 from vfxgan.farm.job import FarmJob
+from vfxgan.farm.written import refuse_strangers, remember
 
 
 class Write(Protocol):
@@ -34,6 +36,7 @@ class Engine:
         submits: it has something to be submitted with.
         by_hand: and a line that does so.
         cannot: options of `vfxgan submit` that it has nothing for.
+        files: a regular expression for the names of all files that it writes or removes.
     """
 
     name: str
@@ -41,12 +44,28 @@ class Engine:
     submits: bool = True
     by_hand: bool = False
     cannot: tuple[str, ...] = ()
+    files: str = ""
 
     def check(self, given: Iterable[str]) -> None:
         """Raises UsageError: an option was given that would be lost."""
         lost = [option for option in given if option in self.cannot]
         if lost:
             raise UsageError(f"{', '.join(lost)}: --to {self.name} has nothing that could take it; leave it out")
+
+    def refuse_strangers(self, folder: Path) -> None:
+        """Raises UsageError: `write` would replace or remove a file that is not as we wrote it."""
+        refuse_strangers(folder, re.compile(self.files))
+
+    def write_and_remember(self, job: FarmJob, folder: Path, words: Sequence[str], out: str) -> list[Path]:
+        """As `write`, after `refuse_strangers`; what was written is known as ours also where the rest fails.
+
+        Args:
+            out: pattern of the job's frames.
+        """
+        try:
+            return self.write(job, folder, words)
+        finally:
+            remember(folder, job.name, out, re.compile(self.files))
 
     def write(self, job: FarmJob, folder: Path, words: Sequence[str]) -> list[Path]:
         """Raises UsageError: something in the job, or a word of its own command, that this engine cannot say."""
@@ -64,16 +83,22 @@ class Engine:
         return getattr(importlib.import_module(f"vfxgan.farm.{self.name}"), f"{verb}_{self.name}")
 
 
+SCRIPTS = r"(Engine|Render|Verify)(-\d+)?\.sbatch|submit\.sh"
 # Of a list of commands, whatever takes the list decides about these.
 OF_A_MANAGER = ("--target-seconds", "--timeout", "--gpus", "--priority", "--retries")
 ENGINES = {
     engine.name: engine
     for engine in (
-        Engine("openjd", "openjd", submits=False, cannot=("--priority", "--retries")),
-        Engine("deadline", "openjd", by_hand=True),
-        Engine("slurm", by_hand=True, cannot=("--target-seconds",)),
-        Engine("opencue", cannot=("--target-seconds",)),
-        Engine("commands", submits=False, cannot=OF_A_MANAGER),
+        Engine("openjd", "openjd", submits=False, cannot=("--priority", "--retries"), files=r"template\.json"),
+        Engine("deadline", "openjd", by_hand=True, files=r"(template|parameter_values|asset_references)\.json"),
+        Engine(
+            "slurm",
+            by_hand=True,
+            cannot=("--target-seconds",),
+            files=SCRIPTS,
+        ),
+        Engine("opencue", cannot=("--target-seconds",), files=r"job\.xml"),
+        Engine("commands", submits=False, cannot=OF_A_MANAGER, files=r"commands\.txt"),
     )
 }
 

@@ -166,6 +166,50 @@ def test_a_job_that_was_written_before_is_replaced_and_that_is_said(cli: Any, ti
     assert "replaced" not in cli(*line[:2], "commands", *line[3:], "--job", "farm/out").err
 
 
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [
+        ("slurm", "Verify-7.sbatch"),
+        ("slurm", "submit.sh"),
+        ("openjd", "template.json"),
+        ("deadline", "parameter_values.json"),
+        ("opencue", "job.xml"),
+        ("commands", "commands.txt"),
+        ("openjd", "vfxgan-job.json"),
+    ],
+)
+def test_what_a_job_did_not_write_is_neither_replaced_nor_removed(cli: Any, tiny: Path, engine: str, name: str) -> None:
+    Path("own").mkdir()
+    own = Path("own") / name
+    own.write_text("{}")
+    line = ("submit", "--to", engine, tiny, *SEEDS, "--job", "own", *["--write-only"][: engine != "commands"])
+    result = cli(*line)
+    assert result.code == 2
+    assert f"own/{name}: is not as vfxgan submit wrote it, and would be lost; move it away" in result.line
+    assert [path.read_text() for path in Path("own").iterdir()] == ["{}"]
+    own.unlink()
+    assert cli(*line).code == 0
+    for path in Path("own").glob("[!v]*"):  # all but the record
+        text = path.read_text()
+        path.write_text(text + " # mine")
+        assert f"{path}: is not as" in cli(*line).line
+        path.write_text(text)
+    again = cli(*line)
+    assert (again.code, "replaced now: own" in again.err) == (0, True)
+
+
+@pytest.mark.parametrize("target", ["/proc/self/mem", "/dev/zero", "/nowhere"])
+def test_a_link_is_not_read_for_a_jobs_file(cli: Any, tiny: Path, target: str) -> None:
+    Path("own").mkdir()
+    for name in ("template.json", "vfxgan-job.json"):
+        link = Path("own") / name
+        link.symlink_to(target)
+        result = cli("submit", "--to", "openjd", tiny, *SEEDS, "--job", "own")
+        assert result.code == 2
+        assert f"own/{name}: is not as vfxgan submit wrote it" in result.line
+        link.unlink()
+
+
 def test_what_is_one_is_said_as_one(cli: Any, tiny: Path) -> None:
     one = (tiny, "--seeds", "5", "--out", "o/####.exr")
     assert "Render     1 frame in 1 task: vfxgan" in cli("submit", "--to", "openjd", *one, "--dry-run").out
@@ -407,8 +451,10 @@ def test_two_renders_into_folders_of_one_name_are_two_jobs(cli: Any, tiny: Path)
     assert Path("farm/exr/template.json").read_bytes() == first
     assert written("sh010", "openjd").out == "farm/exr/template.json\n"
     assert written("sh020", "slurm").out.startswith("farm/exr-2/Render.sbatch\n")
-    assert "replaced now: farm/exr-2" in written("sh020", "slurm", "--chunk", 1).err
-    names = ["Render-1.sbatch", "Render-2.sbatch", "Verify.sbatch", "submit.sh", "template.json"]
+    said = written("sh020", "slurm", "--chunk", 1).err
+    assert "replaced now: farm/exr-2" in said
+    assert "this job has no more, and it is removed: farm/exr-2/Render.sbatch\n" in said
+    names = ["Render-1.sbatch", "Render-2.sbatch", "Verify.sbatch", "submit.sh", "template.json", "vfxgan-job.json"]
     assert sorted(path.name for path in Path("farm/exr-2").iterdir()) == names
     assert written("sh030", "openjd", "--name", "exr").out == "farm/exr/template.json\n"
 
