@@ -1,42 +1,53 @@
 """Where the files of farm jobs go: no job's files replace those of another in silence."""
 
-import json
 import re
-import shlex
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from vfxgan.cli.submit_plan import Planned
 
 FOLDER = "farm"
-MAX_LOOKED_AT = 1_000_000  # bytes of a file, in which a job names its frames
 
 
 def folders_of(jobs: "Sequence[Planned]", given: Path | None, *, is_many: bool, is_named: bool) -> list[Path]:
-    """Where each job's files go; those of many shots in a folder each, which no other has, whatever its case.
+    """Where each job's files go: to the folder of its name, with a number where that is another job's, in any case.
 
     Args:
         given: folder of one job, or of all folders.
-        is_named: by `--name`; a job that is named after the folder of its frames alone gets a number where that name
-            is another render's already.
+        is_named: by `--name`; a job that has neither that nor a shot, and so the name of its frames' folder by
+            chance, is the job of these frames; any other is the job of its name.
     """
     if given is not None and not is_many:
         return [given]
+    root = given or Path(FOLDER)
+    there = _folders_in(root)
     taken: set[str] = set()
     folders = []
     for part in jobs:
         by_chance = not (is_many or is_named or part.render.shot)
+        out = part.render.part.out if by_chance else None
         for name in _names(part.job.name):
-            folder = (given or Path(FOLDER)) / name
-            if name.casefold() not in taken and not (by_chance and _is_anothers(folder, part.render.part.out)):
+            alike = {root / name, *there[name.casefold()]}
+            if name.casefold() not in taken and not any(_is_anothers(folder, part.job.name, out) for folder in alike):
                 break
         taken.add(name.casefold())
-        folders.append(folder)
+        folders.append(root / name)
     return folders
+
+
+def _folders_in(root: Path) -> dict[str, list[Path]]:
+    """By their names in small letters; none where they cannot be listed: each is still tried by its own name."""
+    found: dict[str, list[Path]] = defaultdict(list)
+    try:
+        for path in root.iterdir():
+            found[path.name.casefold()].append(path)
+    except OSError:
+        return found
+    return found
 
 
 def _names(name: str) -> Iterator[str]:
@@ -46,15 +57,20 @@ def _names(name: str) -> Iterator[str]:
     yield from (f"{plain}-{number}" for number in count(2))
 
 
-def _is_anothers(folder: Path, out: str) -> bool:
-    """Whether a folder holds a job's files, and none of them names these frames, in any engine's way of quoting."""
-    if not folder.is_dir():
-        return False
-    quoted = {out, json.dumps(out)[1:-1], shlex.quote(out), escape(out)}
-    texts = [_text(path) for path in folder.iterdir() if path.is_file() and path.suffix != ".log"]
-    return bool(texts) and not any(form in text for text in texts for form in quoted)
+def _is_anothers(folder: Path, name: str, out: str | None) -> bool:
+    """Whether a folder holds files, and they are not known to be those of this job; logs alone are nobody's.
 
+    Args:
+        out: of its frames; None: it is known by its name.
+    """
+    from vfxgan.farm.written import read_written
 
-def _text(path: Path) -> str:
-    with path.open(encoding="utf-8", errors="surrogateescape") as file:
-        return file.read(MAX_LOOKED_AT)
+    try:
+        if all(path.suffix == ".log" for path in folder.iterdir()):
+            return False
+    except FileNotFoundError:
+        return folder.is_symlink()
+    except OSError:  # no folder, or not ours to look into
+        return True
+    written = read_written(folder)
+    return written is None or (written.name != name if out is None else written.out != out)

@@ -157,6 +157,8 @@ def test_shots_whose_names_make_one_folder_have_one_each(cli: Any, tiny: Path) -
     assert [file.parent.name for file in files] == ["a_b", "a_b-2", "A_B-3", "a_b-2-2"]
     assert [json.loads(file.read_text())["name"] for file in files] == names
     assert submit(cli, tiny).out == result.out
+    write(["shot", "seeds", "out"], *([name, 7, f"r/{name}/new/#.exr"] for name in ("a_b-2", "A_B", "A b", "a b")))
+    assert [Path(line).parent.name for line in submit(cli, tiny).out.split()] == ["a_b-2-2", "A_B-3", "A_b-4", "a_b"]
 
 
 def test_rows_that_write_the_same_files_by_other_patterns_are_refused(cli: Any, tiny: Path) -> None:

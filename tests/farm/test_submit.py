@@ -459,6 +459,52 @@ def test_two_renders_into_folders_of_one_name_are_two_jobs(cli: Any, tiny: Path)
     assert written("sh030", "openjd", "--name", "exr").out == "farm/exr/template.json\n"
 
 
+def test_a_job_is_known_by_its_own_frames_not_by_those_that_it_names(cli: Any, tiny: Path, folder: Path) -> None:
+    def written(engine: str, *words: object) -> str:
+        result = cli("submit", "--to", engine, *words, "--write-only")
+        assert result.code == 0, result
+        return str(Path(result.out.splitlines()[0]).parent)
+
+    odd = "b/a \"so\" & 'x'/exr/####.exr"
+    seeds = (tiny, "--seeds", "0-4", "--out")
+    assert written("opencue", *seeds, odd) == "farm/exr"
+    assert written("opencue", *seeds, odd) == "farm/exr"
+    assert written("openjd", *seeds, odd.removeprefix("b/")) == "farm/exr-2"
+    assert written("openjd", *seeds, "plate/exr/####.exr") == "farm/exr-3"
+    plates = ("upscaler", "--in", folder / "####.exr", "--out")
+    assert written("openjd", *plates, "up/plate/####.exr") == "farm/plate"
+    assert written("openjd", *seeds, folder / "####.exr", "--overwrite") == "farm/plate-2"
+
+
+def test_what_stands_in_the_folder_of_a_job_and_cannot_be_read_is_anothers(cli: Any, tiny: Path) -> None:
+    for place, target in (("out", "/proc/self/mem"), ("out-2", "/dev/zero"), ("out-3", "/nowhere")):
+        (Path("farm") / place).mkdir(parents=True)
+        (Path("farm") / place / "vfxgan-job.json").symlink_to(target)
+    for place, text in (("out-4", "[" * 100_000), ("out-5", '{"format": 1}'), ("out-6", "null")):
+        (Path("farm") / place).mkdir()
+        (Path("farm") / place / "vfxgan-job.json").write_text(text)
+    Path("farm/out-7").symlink_to("out-7")
+    Path("farm/out-8").mkdir()
+    Path("farm/out-8/Render-1.log").touch()
+    assert cli("submit", "--to", "openjd", tiny, *SEEDS).out == "farm/out-8/template.json\n"
+
+
+def test_a_folder_that_may_not_be_listed_is_anothers(cli: Any, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Path.iterdir
+
+    def refused(path: Path) -> Any:
+        if path.name == "out":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    Path("farm/out").mkdir(parents=True)
+    monkeypatch.setattr(Path, "iterdir", refused)
+    assert cli("submit", "--to", "openjd", tiny, *SEEDS).out == "farm/out-2/template.json\n"
+    result = cli("submit", "--to", "openjd", tiny, *SEEDS, "--job", "farm/out")
+    assert result.code == 2
+    assert "farm/out: cannot be read (Permission denied); give another folder with --job" in result.line
+
+
 def test_the_verify_step_of_plates_holds_frames_against_them(cli: Any, folder: Path) -> None:
     last = lines(cli, "upscaler", "--in", folder / "####.exr", "--out", "up/####.exr")[-1]
     assert last[2:4] == ["verify", str(Path("up/####.exr").absolute())]
