@@ -171,7 +171,8 @@ def _write_and_submit(
 
     for folder in folders:
         engine.refuse_strangers(folder)
-    replaced, removed = [], []
+    replaced: list[str] = []
+    removed: list[str] = []
     for part, folder in zip(jobs, folders, strict=True):
         check_writable(folder)
         before = set(folder.iterdir())
