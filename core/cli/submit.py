@@ -67,6 +67,7 @@ def submit(
     """
     from vfxgan.errors import UsageError
     from vfxgan.farm.engines import find_engine
+    from vfxgan.farm.plan import numbers_of
     from vfxgan.project import find_project
 
     settings = find_project().farm
@@ -94,7 +95,7 @@ def submit(
         verify=verify,
         manifest=manifest,
     )
-    engine.check(option for option, number in asked.numbers.items() if number is not None)
+    engine.check(option for option, number in numbers_of(asked).items() if number is not None)
     with planned(asked, engine.progress, claim=not dry_run) as jobs:
         folders = folders_of(jobs, job, is_many=shots is not None, is_named=name is not None)
         _say_notes(jobs)

@@ -45,19 +45,6 @@ class Asked:
     verify: bool
     manifest: Path | None
 
-    @property
-    def numbers(self) -> dict[str, int | None]:
-        """By their options."""
-        return {
-            "--chunk": self.chunk,
-            "--target-seconds": self.target_seconds,
-            "--timeout": self.timeout_s,
-            "--cores": self.cores,
-            "--gpus": self.gpus,
-            "--priority": self.priority,
-            "--retries": self.retries,
-        }
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -82,9 +69,9 @@ def planned(asked: Asked, progress: str | None, *, claim: bool) -> Iterator[list
     Raises:
         UsageError: what is wrong; of several shots, the first few, each with its line and column.
     """
-    from vfxgan.farm.plan import check_numbers
+    from vfxgan.farm.plan import check_numbers, numbers_of
 
-    check_numbers(asked.numbers)
+    check_numbers(numbers_of(asked))
     with ExitStack() as claims:
         if asked.shots is None:
             yield [_one(claims, asked, asked.arguments, None, progress, claim)]

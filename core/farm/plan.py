@@ -12,7 +12,16 @@ ENGINE, RENDER, VERIFY = "Engine", "Render", "Verify"
 MAX_NAME = 128  # of Open Job Description and of AWS Deadline Cloud, the shortest of all engines
 UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # of Unicode: control characters, halves of one, line and paragraph breaks
 MAX_WORD_BYTES = 100_000  # the kernel takes 128 KiB for one argument
-# What each of these may be, and of what.
+# Where a submission keeps each of these, what it may be, and of what.
+FIELDS = {
+    "--chunk": "chunk",
+    "--target-seconds": "target_seconds",
+    "--timeout": "timeout_s",
+    "--cores": "cores",
+    "--gpus": "gpus",
+    "--priority": "priority",
+    "--retries": "retries",
+}
 LIMITS = {
     "--chunk": (1, 100_000, "frames"),
     "--target-seconds": (0, 86_400, "seconds"),
@@ -67,20 +76,15 @@ class FarmOptions:
 
     def check(self) -> None:
         """Raises UsageError: every number that is out of range, in one message, or a name that no farm takes."""
-        check_numbers(
-            {
-                "--chunk": self.chunk,
-                "--target-seconds": self.target_seconds,
-                "--timeout": self.timeout_s,
-                "--cores": self.cores,
-                "--gpus": self.gpus,
-                "--priority": self.priority,
-                "--retries": self.retries,
-            }
-        )
+        check_numbers(numbers_of(self))
         problem = _name_problem(self.name)
         if problem:
             raise UsageError(problem)
+
+
+def numbers_of(given: object) -> dict[str, int | None]:
+    """By their options, of what has the attributes of `FIELDS`; None where absent."""
+    return {option: getattr(given, name) for option, name in FIELDS.items()}
 
 
 def check_numbers(given: Mapping[str, int | None]) -> None:
